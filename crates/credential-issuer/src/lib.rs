@@ -1,0 +1,1 @@
+//! The credential issuer: short-lived TURN credentials.

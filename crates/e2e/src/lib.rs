@@ -1,0 +1,1 @@
+//! Tests only: real binaries, a real relay and real browsers.

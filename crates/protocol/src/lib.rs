@@ -1,0 +1,1 @@
+//! What travels: the wire types of every dialect.

@@ -1,0 +1,1 @@
+//! An embedded TURN relay for development and single-process use.

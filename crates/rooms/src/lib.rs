@@ -1,0 +1,1 @@
+//! Who sits where, what they hear, who may still guess: a pure state machine.

@@ -1,0 +1,1 @@
+//! The shell kit that every service shares.

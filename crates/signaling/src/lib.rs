@@ -1,0 +1,1 @@
+//! The signaling service: browsers meet here, over WebSockets.

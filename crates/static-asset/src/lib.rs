@@ -1,0 +1,1 @@
+//! The static asset service: serves the web page.

@@ -1,0 +1,1 @@
+//! Everything in one process: page, signaling, credentials and relay on one machine.
