@@ -1,1 +1,8 @@
-//! What travels: the wire types of every dialect.
+//! What travels: the wire types of every dialect, and nothing else.
+//!
+//! A leaf crate: serde only, no runtime, no clock. SDP and candidates are carried as
+//! bounded raw JSON and never parsed; everything around them is typed.
+
+pub mod call;
+pub mod ice;
+pub mod pin;
