@@ -91,7 +91,15 @@ mod tests {
             assert!(Pin::parse(good).is_ok(), "{good}");
         }
         for bad in [
-            "", "12345", "1234567", "12345a", " 12345", "12 345", "1234५", "١٢٣٤٥٦", "１２",
+            "",
+            "12345",
+            "1234567",
+            "12345a",
+            " 12345",
+            "12 345",
+            "1234५",
+            "١٢٣٤٥٦",
+            "１２",
         ] {
             assert_eq!(Pin::parse(bad), Err(InvalidPin), "{bad}");
         }
@@ -101,7 +109,12 @@ mod tests {
     #[test]
     fn call_ids_are_22_base64url_characters() {
         assert!(CallId::parse("AbCdEfGhIjKlMnOpQr-_09").is_ok());
-        for bad in ["", "short", "AbCdEfGhIjKlMnOpQr+/09", "AbCdEfGhIjKlMnOpQr-_091"] {
+        for bad in [
+            "",
+            "short",
+            "AbCdEfGhIjKlMnOpQr+/09",
+            "AbCdEfGhIjKlMnOpQr-_091",
+        ] {
             assert_eq!(CallId::parse(bad), Err(InvalidCallId), "{bad}");
         }
     }
