@@ -1,0 +1,150 @@
+//! Errors at the HTTP edge: a sentence for people, a stable code for machines, and nothing
+//! of what went wrong inside.
+
+use std::convert::Infallible;
+
+use http::{StatusCode, header};
+use serde::Serialize;
+use warp::{
+    Rejection, Reply,
+    reject::{self, Reject},
+    reply::Response,
+};
+
+/// What a client is told.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum HttpError {
+    /// Nothing is there.
+    NotFound,
+    /// Something is there, but not for this method.
+    MethodNotAllowed,
+    /// The request lacks something, or has it wrong; the sentence says what.
+    InvalidRequest(&'static str),
+    /// No credentials, or wrong ones.
+    Unauthorized,
+    /// Another origin's page asks.
+    Forbidden,
+    /// More than the limit.
+    TooLarge,
+    /// Too often; again after so many seconds.
+    RateLimited(u64),
+    /// The client must ask for a WebSocket.
+    UpgradeRequired,
+    /// Not now; again after so many seconds.
+    Unavailable(u64),
+    /// Our fault.
+    Internal,
+}
+
+impl Reject for HttpError {}
+
+#[derive(Serialize)]
+struct Body {
+    error: &'static str,
+    code: &'static str,
+}
+
+impl HttpError {
+    /// The status, the sentence and the code.
+    #[must_use]
+    pub fn parts(self) -> (StatusCode, &'static str, &'static str) {
+        match self {
+            Self::NotFound => (StatusCode::NOT_FOUND, "Nothing is here.", "not-found"),
+            Self::MethodNotAllowed => (
+                StatusCode::METHOD_NOT_ALLOWED,
+                "This address does not take that method.",
+                "method-not-allowed",
+            ),
+            Self::InvalidRequest(why) => (StatusCode::BAD_REQUEST, why, "invalid-request"),
+            Self::Unauthorized => (
+                StatusCode::UNAUTHORIZED,
+                "This needs credentials.",
+                "unauthorized",
+            ),
+            Self::Forbidden => (
+                StatusCode::FORBIDDEN,
+                "Pages of this origin are not allowed here.",
+                "forbidden",
+            ),
+            Self::TooLarge => (
+                StatusCode::PAYLOAD_TOO_LARGE,
+                "This is too large.",
+                "too-large",
+            ),
+            Self::RateLimited(_) => (
+                StatusCode::TOO_MANY_REQUESTS,
+                "Too many requests. Try again in a moment.",
+                "rate-limited",
+            ),
+            Self::UpgradeRequired => (
+                StatusCode::UPGRADE_REQUIRED,
+                "This address speaks WebSocket only.",
+                "upgrade-required",
+            ),
+            Self::Unavailable(_) => (
+                StatusCode::SERVICE_UNAVAILABLE,
+                "The server is busy. Try again in a moment.",
+                "unavailable",
+            ),
+            Self::Internal => (
+                StatusCode::INTERNAL_SERVER_ERROR,
+                "Something went wrong here.",
+                "internal",
+            ),
+        }
+    }
+}
+
+impl Reply for HttpError {
+    fn into_response(self) -> Response {
+        let (status, error, code) = self.parts();
+        let body = warp::reply::json(&Body { error, code });
+        let mut response = warp::reply::with_status(body, status).into_response();
+        let headers = response.headers_mut();
+        headers.insert(
+            header::CACHE_CONTROL,
+            header::HeaderValue::from_static("no-store"),
+        );
+        match self {
+            Self::RateLimited(seconds) | Self::Unavailable(seconds) => {
+                headers.insert(header::RETRY_AFTER, seconds.into());
+            }
+            Self::UpgradeRequired => {
+                headers.insert(
+                    header::UPGRADE,
+                    header::HeaderValue::from_static("websocket"),
+                );
+            }
+            Self::NotFound
+            | Self::MethodNotAllowed
+            | Self::InvalidRequest(_)
+            | Self::Unauthorized
+            | Self::Forbidden
+            | Self::TooLarge
+            | Self::Internal => {}
+        }
+        response
+    }
+}
+
+/// Turns every rejection, warp's own included, into a typed answer.
+///
+/// # Errors
+/// Never.
+#[expect(clippy::unused_async, reason = "warp's recover wants a future")]
+pub async fn recover(rejection: Rejection) -> Result<Response, Infallible> {
+    let error = if let Some(error) = rejection.find::<HttpError>() {
+        *error
+    } else if rejection.find::<reject::PayloadTooLarge>().is_some() {
+        HttpError::TooLarge
+    } else if rejection.find::<reject::InvalidQuery>().is_some() {
+        HttpError::InvalidRequest("The query cannot be read.")
+    } else if rejection.find::<reject::MethodNotAllowed>().is_some() {
+        HttpError::MethodNotAllowed
+    } else if rejection.is_not_found() {
+        HttpError::NotFound
+    } else {
+        HttpError::InvalidRequest("The request cannot be read.")
+    };
+    Ok(error.into_response())
+}
