@@ -78,6 +78,10 @@ pub fn try_parse<C: Parser>(
             return Err(Stop::Config(unknown_variable(&name, &known)));
         }
     }
+    #[expect(
+        clippy::wildcard_enum_match_arm,
+        reason = "every other kind is about usage"
+    )]
     C::try_parse_from(arguments).map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             Stop::Answer(error.render().to_string())

@@ -131,7 +131,6 @@ impl Reply for HttpError {
 ///
 /// # Errors
 /// Never.
-#[expect(clippy::unused_async, reason = "warp's recover wants a future")]
 pub async fn recover(rejection: Rejection) -> Result<Response, Infallible> {
     let error = if let Some(error) = rejection.find::<HttpError>() {
         *error

@@ -1,0 +1,142 @@
+//! The secret shared with the relay, the relay's addresses, and who may ask.
+
+use std::{path::PathBuf, sync::Arc, time::Duration};
+
+use clap::{Args, ValueEnum};
+use protocol::ice::IceTransportPolicy;
+use service::config::{ConfigError, Secret, duration, secret_or_file};
+
+use crate::issuer::{Issuer, udp_first};
+
+/// What the credential issuer hands out.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "TURN credentials")]
+pub struct IssuerArgs {
+    /// Secret shared with the relay (coturn: `static-auth-secret`), 16 bytes or more.
+    #[arg(
+        long,
+        env = "TUTURU_TURN_SECRET",
+        hide_env_values = true,
+        value_name = "SECRET"
+    )]
+    pub turn_secret: Option<Secret>,
+
+    /// File that holds the TURN secret.
+    #[arg(long, env = "TUTURU_TURN_SECRET_FILE", value_name = "FILE")]
+    pub turn_secret_file: Option<PathBuf>,
+
+    /// The TURN secret before the last rotation: the relay still accepts it.
+    #[arg(
+        long,
+        env = "TUTURU_TURN_SECRET_PREVIOUS",
+        hide_env_values = true,
+        value_name = "SECRET"
+    )]
+    pub turn_secret_previous: Option<Secret>,
+
+    /// Addresses of the relay, comma separated, for example
+    /// `turn:turn.example.org:3478?transport=udp`.
+    #[arg(long, env = "TUTURU_TURN_URIS", value_delimiter = ',', value_name = "URI", value_parser = turn_uri)]
+    pub turn_uris: Vec<String>,
+
+    /// Addresses of STUN servers, comma separated, for example `stun:turn.example.org:3478`.
+    #[arg(long, env = "TUTURU_STUN_URIS", value_delimiter = ',', value_name = "URI", value_parser = stun_uri)]
+    pub stun_uris: Vec<String>,
+
+    /// How long credentials are good for.
+    #[arg(long, env = "TUTURU_TURN_TTL", default_value = "1h", value_parser = duration, value_name = "TIME")]
+    pub turn_ttl: Duration,
+
+    /// The longest life that a request may ask for.
+    #[arg(long, env = "TUTURU_TURN_MAX_TTL", default_value = "24h", value_parser = duration, value_name = "TIME")]
+    pub turn_max_ttl: Duration,
+
+    /// `relay` hides callers' addresses from each other, and costs the relay every call.
+    #[arg(
+        long,
+        env = "TUTURU_ICE_TRANSPORT_POLICY",
+        value_enum,
+        default_value = "all"
+    )]
+    pub ice_transport_policy: Policy,
+
+    /// Credentials a minute that one source may ask for.
+    #[arg(
+        long,
+        env = "TUTURU_CREDENTIAL_RATE",
+        default_value_t = 30,
+        value_name = "N"
+    )]
+    pub credential_rate: u32,
+}
+
+/// Which paths calls may take.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum Policy {
+    /// Direct where possible, else through the relay.
+    All,
+    /// Through the relay only.
+    Relay,
+}
+
+/// The secret that signs, and the one before it.
+#[derive(Clone, Debug)]
+pub struct TurnSecrets {
+    /// Signs and is accepted.
+    pub current: Secret,
+    /// Is accepted while a rotation lasts.
+    pub previous: Option<Secret>,
+}
+
+impl IssuerArgs {
+    /// The secrets as configured; `None` when there is no current one.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when the secret is given twice or its file is no good.
+    pub fn secrets(&self) -> Result<Option<TurnSecrets>, ConfigError> {
+        let (value, file) = (self.turn_secret.as_ref(), self.turn_secret_file.as_deref());
+        let current = secret_or_file(value, file, "TUTURU_TURN_SECRET")?;
+        let previous = self.turn_secret_previous.clone();
+        Ok(current.map(|current| TurnSecrets { current, previous }))
+    }
+
+    /// An issuer that signs with that secret. The relay's addresses are the configured
+    /// ones, else those given.
+    #[must_use]
+    pub fn issuer(
+        &self,
+        secret: &Secret,
+        turn_uris: Vec<String>,
+        stun_uris: Vec<String>,
+    ) -> Issuer {
+        let or = |own: &Vec<String>, given| if own.is_empty() { given } else { own.clone() };
+        Issuer {
+            secret: Arc::from(secret.expose().as_bytes()),
+            turn_uris: udp_first(or(&self.turn_uris, turn_uris)),
+            stun_uris: or(&self.stun_uris, stun_uris),
+            ttl: self.turn_ttl.min(self.turn_max_ttl),
+            max_ttl: self.turn_max_ttl,
+            policy: match self.ice_transport_policy {
+                Policy::All => None,
+                Policy::Relay => Some(IceTransportPolicy::Relay),
+            },
+        }
+    }
+}
+
+fn turn_uri(text: &str) -> Result<String, String> {
+    uri(text, &["turn:", "turns:"])
+        .ok_or_else(|| "a TURN address is like turn:host:3478?transport=udp".into())
+}
+
+fn stun_uri(text: &str) -> Result<String, String> {
+    uri(text, &["stun:", "stuns:"]).ok_or_else(|| "a STUN address is like stun:host:3478".into())
+}
+
+fn uri(text: &str, schemes: &[&str]) -> Option<String> {
+    let rest = schemes
+        .iter()
+        .find_map(|scheme| text.strip_prefix(scheme))?;
+    let plain = !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_graphic());
+    plain.then(|| text.to_owned())
+}

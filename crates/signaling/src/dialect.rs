@@ -1,0 +1,3 @@
+//! Dialects: what each kind of client says and hears. The rooms never learn of them.
+
+pub(crate) mod call;
