@@ -1,0 +1,61 @@
+//! The static asset service on its own.
+
+use std::{net::SocketAddr, process::ExitCode};
+
+use clap::Parser;
+use service::{
+    admin::{Admin, AdminArgs},
+    config,
+    http::{HttpArgs, Server, serve},
+    lifecycle::{self, bind},
+    log::LogArgs,
+    shutdown::Shutdown,
+};
+use static_asset::{Assets, StaticArgs, routes};
+
+/// Serves the web page.
+#[derive(Debug, Parser)]
+#[command(version)]
+struct Config {
+    /// Address to serve on.
+    #[arg(
+        long,
+        env = "TUTURU_STATIC_LISTEN",
+        default_value = "0.0.0.0:8083",
+        value_name = "ADDRESS"
+    )]
+    listen: SocketAddr,
+
+    #[command(flatten)]
+    page: StaticArgs,
+    #[command(flatten)]
+    http: HttpArgs,
+    #[command(flatten)]
+    admin: AdminArgs,
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+fn main() -> ExitCode {
+    let config: Config = config::parse();
+    lifecycle::run(&config.log, || run(&config))
+}
+
+async fn run(config: &Config) -> anyhow::Result<()> {
+    let shutdown = Shutdown::on_signals()?;
+    let admin = Admin::new()?;
+    let assets = Assets::load(&config.page, admin.registry())?;
+    let listener = bind(config.listen, "--listen").await?;
+    let admin_listener = bind(config.admin.admin_listen, "--admin-listen").await?;
+    tracing::info!(address = %listener.local_addr()?, "serving");
+    admin.readiness().set(true);
+    tokio::spawn(admin.serve(admin_listener, shutdown.clone()));
+    let server = Server {
+        listener,
+        tls: None,
+        limits: config.http.clone(),
+        shutdown,
+    };
+    serve(server, warp::service(routes(assets))).await;
+    Ok(())
+}
