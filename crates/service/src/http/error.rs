@@ -127,6 +127,17 @@ impl Reply for HttpError {
     }
 }
 
+/// As [`recover`], but leaves what nobody took to the routes that follow.
+///
+/// # Errors
+/// The rejection, when nothing was found.
+pub async fn recover_found(rejection: Rejection) -> Result<Response, Rejection> {
+    if rejection.is_not_found() {
+        return Err(rejection);
+    }
+    recover(rejection).await.map_err(|never| match never {})
+}
+
 /// Turns every rejection, warp's own included, into a typed answer.
 ///
 /// # Errors

@@ -1,1 +1,0 @@
-//! Everything in one process: page, signaling, credentials and relay on one machine.

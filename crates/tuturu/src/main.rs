@@ -1,0 +1,51 @@
+//! tuturu: two people, one PIN, a video call. Everything in one process.
+
+mod address;
+mod banner;
+mod health;
+mod secrets;
+mod serve;
+mod tls;
+
+use std::process::ExitCode;
+
+use clap::{Parser, Subcommand};
+use service::{config, lifecycle, log::LogArgs};
+
+/// Two people, one PIN, a video call that connects from any network, on your own server.
+#[derive(Debug, Parser)]
+#[command(version, propagate_version = true)]
+struct Cli {
+    #[command(subcommand)]
+    command: Command,
+
+    #[command(flatten)]
+    log: LogArgs,
+}
+
+#[derive(Debug, Subcommand)]
+enum Command {
+    /// Run everything in one process: page, signaling, TURN credentials and relay.
+    ///
+    /// Opens http://localhost:8080 for browsers on this machine. Browsers give camera and
+    /// microphone only to secure pages: for phones and other machines use --https.
+    #[command(after_help = EXAMPLES)]
+    Serve(Box<serve::ServeArgs>),
+    /// Ask a running service whether it is ready; the exit code is the answer.
+    Health(health::HealthArgs),
+}
+
+const EXAMPLES: &str = "Examples:\n  \
+    tuturu serve                       try it on this machine\n  \
+    tuturu serve --https               call from a phone on the same network\n  \
+    tuturu serve --listen 0.0.0.0:9000 another port\n\n\
+    Every flag has a variable; flags win over variables, variables over defaults.\n\
+    Exit codes: 0 ended as asked, 1 failed, 2 wrong usage, 78 wrong configuration.";
+
+fn main() -> ExitCode {
+    let cli: Cli = config::parse();
+    match cli.command {
+        Command::Serve(args) => lifecycle::run(&cli.log, || serve::run(*args)),
+        Command::Health(args) => lifecycle::run(&cli.log, || health::run(args)),
+    }
+}

@@ -1,0 +1,211 @@
+//! `tuturu serve`: page, signaling, credential issuer and relay in one process.
+
+use std::{
+    net::{IpAddr, SocketAddr},
+    path::PathBuf,
+    sync::Arc,
+    time::{SystemTime, UNIX_EPOCH},
+};
+
+use clap::Args;
+use credential_issuer::{Access, Issuer, IssuerArgs, TurnSecrets, public_routes};
+use relay::RelayArgs;
+use service::{
+    admin::{Admin, AdminArgs},
+    http::{HttpArgs, Server, error::recover_found, serve},
+    lifecycle::bind,
+    shutdown::Shutdown,
+};
+use signaling::{InProcess, Issued, IssuerLink, Signaling, SignalingArgs};
+use static_asset::{Assets, StaticArgs};
+use tokio::net::TcpListener;
+use warp::{Filter as _, reply::Response};
+
+use crate::{
+    address,
+    banner::Banner,
+    secrets::kept_or_new,
+    tls::{self, TlsArgs},
+};
+
+/// Everything in one process.
+#[derive(Debug, Args)]
+pub(crate) struct ServeArgs {
+    /// Address to serve the page and signaling on.
+    #[arg(
+        long,
+        env = "TUTURU_LISTEN",
+        default_value = "0.0.0.0:8080",
+        value_name = "ADDRESS"
+    )]
+    listen: SocketAddr,
+
+    /// Address under which callers reach the relay [default: this machine's first one].
+    #[arg(long, env = "TUTURU_PUBLIC_IP", value_name = "IP")]
+    public_ip: Option<IpAddr>,
+
+    /// Folder to keep generated secrets in, so that calls survive a restart.
+    #[arg(long, env = "TUTURU_STATE_DIR", value_name = "FOLDER")]
+    state_dir: Option<PathBuf>,
+
+    #[command(flatten)]
+    tls: TlsArgs,
+    #[command(flatten)]
+    page: StaticArgs,
+    #[command(flatten)]
+    signaling: SignalingArgs,
+    #[command(flatten)]
+    issuer: IssuerArgs,
+    #[command(flatten)]
+    relay: RelayArgs,
+    #[command(flatten)]
+    http: HttpArgs,
+    #[command(flatten)]
+    admin: AdminArgs,
+}
+
+pub(crate) async fn run(mut args: ServeArgs) -> anyhow::Result<()> {
+    let generated = fill_in_secrets(&mut args)?;
+    let public_ip = args.public_ip.unwrap_or_else(address::main_address);
+    args.relay.allow_private_peers |= address::is_private(public_ip);
+    let turn_secrets = args
+        .issuer
+        .secrets()?
+        .ok_or_else(|| anyhow::anyhow!("no TURN secret"))?;
+    let https = tls::config(&args.tls, args.state_dir.as_deref(), &address::local())?;
+
+    let listener = bind(args.listen, "--listen").await?;
+    let https_listener = match &https {
+        Some(_) => Some(bind(args.tls.https_listen, "--https-listen").await?),
+        None => None,
+    };
+    let admin_listener = bind(args.admin.admin_listen, "--admin-listen").await?;
+
+    let shutdown = Shutdown::on_signals()?;
+    let mut admin = Admin::new()?;
+    let relay = relay::start(
+        &args.relay,
+        exposed(&turn_secrets),
+        public_ip,
+        admin.registry(),
+    )
+    .await?;
+    let turn = SocketAddr::new(public_ip, relay.address().port());
+    let issuer = Arc::new(
+        args.issuer.issuer(
+            &turn_secrets.current,
+            ["udp", "tcp"]
+                .map(|transport| format!("turn:{turn}?transport={transport}"))
+                .into(),
+            vec![format!("stun:{turn}")],
+        ),
+    );
+    let link = IssuerLink::InProcess(in_process(Arc::clone(&issuer)));
+    let signaling = Signaling::start(&args.signaling, link, admin.registry(), shutdown.clone())?;
+    let hub = signaling.clone();
+    admin.live_when("hub", move || {
+        let hub = hub.clone();
+        async move { hub.is_live().await }
+    });
+    let access = Access::new(args.issuer.credential_rate, None, admin.registry())?;
+    let assets = Assets::load(&args.page, admin.registry())?;
+
+    let banner = Banner {
+        http: listener.local_addr()?,
+        https: https_listener
+            .as_ref()
+            .map(TcpListener::local_addr)
+            .transpose()?,
+        admin: admin_listener.local_addr()?,
+        turn,
+        local: address::local(),
+        generated,
+        kept: args.state_dir.is_some(),
+        self_signed: args.tls.certificate.is_none(),
+        private_relay: args.relay.allow_private_peers,
+    };
+
+    let security = assets.security().clone();
+    let routes = signaling
+        .routes()
+        .or(public_routes(issuer, access))
+        .unify()
+        .recover(recover_found)
+        .unify()
+        .or(static_asset::routes(assets))
+        .unify()
+        .map(move |mut response: Response| {
+            security.apply(response.headers_mut());
+            response
+        });
+    let service = warp::service(routes);
+
+    admin.readiness().set(true);
+    banner.print()?;
+    let limits = args.http;
+    let server = |listener, tls| {
+        let (limits, shutdown) = (limits.clone(), shutdown.clone());
+        serve(
+            Server {
+                listener,
+                tls,
+                limits,
+                shutdown,
+            },
+            service.clone(),
+        )
+    };
+    let https = async {
+        if let Some(listener) = https_listener {
+            server(listener, https).await;
+        }
+    };
+    tokio::join!(
+        server(listener, None),
+        https,
+        admin.serve(admin_listener, shutdown.clone()),
+        async {
+            shutdown.requested().await;
+            signaling.drain().await;
+        },
+    );
+    relay.close().await;
+    Ok(())
+}
+
+/// Makes the secrets that are not given. Tells whether any was made.
+fn fill_in_secrets(args: &mut ServeArgs) -> anyhow::Result<bool> {
+    let state = args.state_dir.as_deref();
+    let mut generated = false;
+    let issuer = &mut args.issuer;
+    if issuer.turn_secret.is_none() && issuer.turn_secret_file.is_none() {
+        issuer.turn_secret = Some(kept_or_new(state, "turn-secret")?);
+        generated = true;
+    }
+    let signaling = &mut args.signaling;
+    if signaling.resume_secret.is_none() && signaling.resume_secret_file.is_none() {
+        signaling.resume_secret = Some(kept_or_new(state, "resume-secret")?);
+        generated = true;
+    }
+    Ok(generated)
+}
+
+fn exposed(secrets: &TurnSecrets) -> Vec<String> {
+    let all = [Some(&secrets.current), secrets.previous.as_ref()];
+    all.into_iter()
+        .flatten()
+        .map(|secret| secret.expose().to_owned())
+        .collect()
+}
+
+fn in_process(issuer: Arc<Issuer>) -> InProcess {
+    Arc::new(move |client| {
+        let now = SystemTime::now().duration_since(UNIX_EPOCH);
+        let now = now.map_or(0, |since| since.as_secs());
+        let issued = issuer.ice_servers(client, None, now);
+        Issued {
+            configuration: Arc::new(issued.configuration),
+            ttl: issued.ttl,
+        }
+    })
+}
