@@ -1,0 +1,88 @@
+// Offers, answers and candidates of one RTCPeerConnection: perfect negotiation with one designated offerer. Only the
+// offerer offers, so the two sides never collide; an old page may, and then the one who is not the offerer gives way.
+
+/** @typedef {(type: "offer" | "answer" | "ice-candidate", data: unknown) => void} Send */
+
+export class Negotiation {
+  #making = false;
+  #ignoring = false;
+  /** @type {RTCIceCandidateInit[]} */
+  #early = [];
+  /** @type {Promise<void>} */
+  #queue = Promise.resolve();
+  #pc;
+  #send;
+  #prepareAnswer;
+
+  /**
+   * @param {RTCPeerConnection} pc @param {Send} send
+   * @param {() => void} prepareAnswer called between an offer and its answer
+   */
+  constructor(pc, send, prepareAnswer) {
+    this.#pc = pc;
+    this.#send = send;
+    this.#prepareAnswer = prepareAnswer;
+    this.offerer = false;
+    pc.onicecandidate = ({ candidate }) => send("ice-candidate", candidate?.toJSON() ?? { candidate: "" });
+    pc.onnegotiationneeded = () => {
+      if (this.offerer) void this.offer();
+    };
+  }
+
+  /** Makes an offer; after restartIce() it is one for a restart. */
+  async offer() {
+    if (this.#making || this.#pc.signalingState !== "stable") return;
+    this.#making = true;
+    try {
+      await this.#pc.setLocalDescription();
+      this.#send("offer", this.#pc.localDescription?.toJSON());
+    } catch {
+      // The connection was closed meanwhile; there is nobody to offer to.
+    } finally {
+      this.#making = false;
+    }
+  }
+
+  /** An offer or an answer came. One after the other. @param {RTCSessionDescriptionInit} description */
+  describe(description) {
+    this.#queue = this.#queue.then(() => this.#describe(description)).catch(() => {});
+    return this.#queue;
+  }
+
+  /** @param {RTCSessionDescriptionInit} description */
+  async #describe(description) {
+    const pc = this.#pc;
+    if (description.type === "answer") {
+      // An answer to an offer that is no more is stale.
+      if (pc.signalingState !== "have-local-offer") return;
+      await pc.setRemoteDescription(description);
+    } else {
+      const collides = this.#making || pc.signalingState !== "stable";
+      this.#ignoring = collides && this.offerer;
+      if (this.#ignoring) return;
+      await pc.setRemoteDescription(description);
+      this.#prepareAnswer();
+      await pc.setLocalDescription();
+      this.#send("answer", pc.localDescription?.toJSON());
+    }
+    for (const candidate of this.#early.splice(0)) await this.#add(candidate);
+  }
+
+  /** A candidate came, perhaps before its description. @param {RTCIceCandidateInit} candidate */
+  candidate(candidate) {
+    this.#queue = this.#queue.then(async () => {
+      if (this.#pc.remoteDescription) await this.#add(candidate);
+      else if (this.#early.length < 256) this.#early.push(candidate);
+    });
+    return this.#queue;
+  }
+
+  /** @param {RTCIceCandidateInit} candidate */
+  async #add(candidate) {
+    try {
+      await this.#pc.addIceCandidate(candidate);
+    } catch {
+      // A candidate of an ignored offer, or of an earlier generation, is of no use.
+    }
+  }
+}

@@ -1,0 +1,143 @@
+// The socket to the server: opened at once, opened again whenever it is lost, closed only on purpose. The call never
+// depends on it once media flows.
+
+import { PING, parse } from "./protocol.js";
+
+/**
+ * @typedef {"network" | "restart" | "busy"} LossReason
+ * @typedef {{ type: "open" } | { type: "lost", retryInMs: number, attempt: number, reason: LossReason } | { type: "retrying" }
+ *   | { type: "message", message: import("./protocol.js").ServerMessage }} SignalingEvent
+ * @typedef {{ WebSocket: typeof WebSocket, setTimeout: (run: () => void, ms: number) => number,
+ *   clearTimeout: (timer: number | undefined) => void, random: () => number }} Surroundings
+ */
+
+/** The server answers pings at once; a second or two more is a bad network, more is none. */
+const PING_EVERY_MS = 2000;
+const DEAD_AFTER_MS = 6000;
+const CONNECT_MS = 8000;
+const FIRST_RETRY_MS = 300;
+const LAST_RETRY_MS = 10_000;
+
+export class Signaling {
+  /** @type {WebSocket | null} */
+  #socket = null;
+  #attempt = 0;
+  #ended = false;
+  /** @type {number | undefined} */
+  #retryTimer;
+  /** @type {number | undefined} */
+  #pingTimer;
+  /** @type {number | undefined} */
+  #deadTimer;
+  #url;
+  #on;
+  #surroundings;
+
+  /** @param {string} url @param {(event: SignalingEvent) => void} on @param {Surroundings} surroundings */
+  constructor(url, on, surroundings) {
+    this.#url = url;
+    this.#on = on;
+    this.#surroundings = surroundings;
+    this.#connect();
+  }
+
+  get isOpen() {
+    return this.#socket?.readyState === 1;
+  }
+
+  /** Sent now or not at all: what must arrive is numbered and sent again. @param {string} text */
+  send(text) {
+    if (this.isOpen) this.#socket?.send(text);
+  }
+
+  /** Skips the wait. */
+  retryNow() {
+    if (this.#ended || this.#socket) return;
+    this.#surroundings.clearTimeout(this.#retryTimer);
+    this.#on({ type: "retrying" });
+    this.#connect();
+  }
+
+  /** The network has changed: the socket may be dead without knowing it. */
+  probe() {
+    if (!this.#socket) return this.retryNow();
+    if (!this.isOpen) return;
+    this.send(PING);
+    this.#expect(DEAD_AFTER_MS / 3);
+  }
+
+  /** After a refusal: the server has closed, or will; there is nothing to come back to. */
+  rest() {
+    this.#surroundings.clearTimeout(this.#retryTimer);
+    this.#drop();
+  }
+
+  /** For good. @param {string} [last] sent before the close */
+  end(last) {
+    if (last) this.send(last);
+    this.#ended = true;
+    this.#surroundings.clearTimeout(this.#retryTimer);
+    const socket = this.#socket;
+    this.#drop();
+    socket?.close(1000);
+  }
+
+  #connect() {
+    const socket = new this.#surroundings.WebSocket(this.#url);
+    this.#socket = socket;
+    this.#expect(CONNECT_MS);
+    const current = () => this.#socket === socket;
+    socket.onopen = () => {
+      if (!current()) return;
+      this.#attempt = 0;
+      this.#expect(DEAD_AFTER_MS);
+      this.#ping();
+      this.#on({ type: "open" });
+    };
+    socket.onmessage = ({ data }) => {
+      if (!current()) return;
+      this.#expect(DEAD_AFTER_MS);
+      const message = typeof data === "string" ? parse(data) : null;
+      if (message && message.type !== "pong") this.#on({ type: "message", message });
+    };
+    socket.onclose = ({ code }) => {
+      if (current()) this.#lose(code === 1012 ? "restart" : code === 1013 ? "busy" : "network");
+    };
+  }
+
+  #ping() {
+    const { setTimeout } = this.#surroundings;
+    this.#pingTimer = setTimeout(() => {
+      this.send(PING);
+      this.#ping();
+    }, PING_EVERY_MS);
+  }
+
+  /** Something must come within that time. @param {number} ms */
+  #expect(ms) {
+    this.#surroundings.clearTimeout(this.#deadTimer);
+    this.#deadTimer = this.#surroundings.setTimeout(() => {
+      const socket = this.#socket;
+      this.#lose("network");
+      socket?.close();
+    }, ms);
+  }
+
+  /** @param {LossReason} reason */
+  #lose(reason) {
+    this.#drop();
+    if (this.#ended) return;
+    const most = Math.min(FIRST_RETRY_MS * 2 ** this.#attempt, LAST_RETRY_MS);
+    // Half of it is chance: everybody was sent away at the same moment.
+    const retryInMs = Math.round(most / 2 + (most / 2) * this.#surroundings.random());
+    this.#attempt += 1;
+    this.#retryTimer = this.#surroundings.setTimeout(() => this.retryNow(), retryInMs);
+    this.#on({ type: "lost", retryInMs, attempt: this.#attempt, reason });
+  }
+
+  #drop() {
+    this.#surroundings.clearTimeout(this.#pingTimer);
+    this.#surroundings.clearTimeout(this.#deadTimer);
+    this.#socket = null;
+  }
+}
