@@ -1,0 +1,449 @@
+// The line to the other person: socket, numbered messages and peer connection behind a few verbs. The page hears
+// happenings and knows nothing of what is below.
+
+import { Delivery } from "./delivery.js";
+import { Peer } from "./peer.js";
+import * as wire from "./protocol.js";
+import { PLENTY, digest, thriftAfter } from "./quality.js";
+import { Signaling } from "./signaling.js";
+
+/**
+ * @typedef {import("./protocol.js").Target} Target @typedef {import("./peer.js").Tracks} Tracks
+ * @typedef {import("./protocol.js").ErrorCode} ErrorCode
+ * @typedef {{ type: "socket-open" } | { type: "socket-retrying" } | { type: "draining", afterMs: number }
+ *   | { type: "socket-lost", retryInMs: number, attempt: number, reason: import("./signaling.js").LossReason }
+ *   | { type: "joined", offerer: boolean, peerPresent: boolean, resumed: boolean }
+ *   | { type: "refused", code: ErrorCode, text: string, retryAfterMs: number | null }
+ *   | { type: "peer-joined" } | { type: "peer-left" } | { type: "peer-away" } | { type: "peer-back" }
+ *   | { type: "media", state: import("./peer.js").MediaState } | { type: "slow" }
+ *   | { type: "remote", tracks: Tracks }
+ *   | { type: "peer-state", microphone: boolean, camera: boolean, screen: boolean, audioOnly: boolean }
+ *   | { type: "stats", sample: import("./quality.js").Sample }
+ *   | { type: "bandwidth", audioOnly: boolean }} LineHappening
+ * @typedef {import("./signaling.js").Surroundings & import("./peer.js").Surroundings & { now: () => number,
+ *   randomName: () => string }} Surroundings
+ * @typedef {{ url: string, on: (happening: LineHappening) => void, storage: Pick<Storage, "getItem" | "setItem" | "removeItem">,
+ *   relayOnly?: boolean, surroundings: Surroundings }} LineOptions
+ */
+
+const TOKEN = "tuturu-resume";
+const ACK_AFTER_MS = 80;
+const RESEND_MS = 3000;
+const STATS_MS = 2000;
+/** How long a page that was here before may take to say who it is. */
+const RECOGNISE_MS = 2000;
+
+export class Line {
+  /** @type {Target | null} */
+  #target = null;
+  /** @type {Peer | null} */
+  #peer = null;
+  /** @type {RTCIceServer[]} */
+  #iceServers = [];
+  /** @type {Tracks} */
+  #tracks = { audio: null, camera: null, screen: null };
+  #relayOnly;
+  #offerer = false;
+  #present = false;
+  #resumes = false;
+  #muted = false;
+  #saveData = false;
+  #othersSaveData = false;
+  #thrift = PLENTY;
+  /** @type {import("./quality.js").Counters | null} */
+  #counters = null;
+  /** @type {number | undefined} */
+  #ackTimer;
+  /** @type {number | undefined} */
+  #resendTimer;
+  /** @type {number | undefined} */
+  #statsTimer;
+  /** @type {number | undefined} */
+  #recogniseTimer;
+  #resendMs = RESEND_MS;
+  #options;
+  #delivery;
+  #signaling;
+
+  /** @param {LineOptions} options */
+  constructor(options) {
+    this.#options = options;
+    this.#relayOnly = options.relayOnly ?? false;
+    this.#delivery = new Delivery(options.surroundings.randomName);
+    this.#signaling = new Signaling(options.url, (event) => this.#heard(event), options.surroundings);
+  }
+
+  /** Takes a seat, now or as soon as the socket is open. @param {Target} target */
+  join(target) {
+    this.#target = target;
+    if (this.#signaling.isOpen) this.#sendJoin();
+    else this.#signaling.retryNow();
+  }
+
+  /** @param {Partial<Tracks>} tracks */
+  setTracks(tracks) {
+    Object.assign(this.#tracks, tracks);
+    this.#peer?.setTracks(tracks);
+    this.#tellState();
+  }
+
+  /** Only told: the page disables the track. @param {boolean} muted */
+  setMuted(muted) {
+    this.#muted = muted;
+    this.#tellState();
+  }
+
+  /** Sends and asks for sound only. @param {boolean} on */
+  setAudioOnly(on) {
+    this.#saveData = on;
+    this.#save();
+    this.#tellState();
+  }
+
+  /** The person asks for a fresh try. */
+  restart() {
+    this.#signaling.retryNow();
+    this.#peer?.restart();
+  }
+
+  retryNow() {
+    this.#signaling.retryNow();
+  }
+
+  /** The network changed, or the page woke up. */
+  networkChanged() {
+    this.#signaling.probe();
+    if (this.#peer && this.#peer.state !== "connecting") this.#peer.restart();
+  }
+
+  /** For good. */
+  hangUp() {
+    this.#options.storage.removeItem(TOKEN);
+    this.#signaling.end(wire.LEAVE);
+    this.#end();
+  }
+
+  /** The page goes away; its seat is kept for a reload. */
+  close() {
+    this.#signaling.end();
+    this.#end();
+  }
+
+  /** @param {import("./signaling.js").SignalingEvent} event */
+  #heard(event) {
+    const { on } = this.#options;
+    switch (event.type) {
+      case "open":
+        on({ type: "socket-open" });
+        if (this.#target) this.#sendJoin();
+        return;
+      case "retrying":
+        return on({ type: "socket-retrying" });
+      case "lost":
+        return on({ ...event, type: "socket-lost" });
+      case "message":
+        return this.#obey(event.message);
+    }
+  }
+
+  #sendJoin() {
+    if (this.#target) this.#signaling.send(wire.join(this.#target, this.#options.storage.getItem(TOKEN)));
+  }
+
+  /** @param {import("./protocol.js").ServerMessage} message */
+  #obey(message) {
+    const { on, storage } = this.#options;
+    switch (message.type) {
+      case "joined":
+        return this.#joined(message);
+      case "peer-joined":
+        storage.setItem(TOKEN, message.resume);
+        return this.#peerJoined(message.peerResumes);
+      case "peer-back":
+        this.#present = true;
+        this.#resumes = message.peerResumes;
+        on({ type: "peer-back" });
+        return this.#catchUp();
+      case "peer-away":
+        this.#present = false;
+        return on({ type: "peer-away" });
+      case "peer-left":
+        this.#present = false;
+        this.#delivery.forget();
+        this.#drop();
+        return on({ type: "peer-left" });
+      case "offer":
+      case "answer":
+      case "ice-candidate":
+      case "peer-message":
+        return this.#relayed(message);
+      case "ack":
+        this.#resendMs = RESEND_MS;
+        return this.#delivery.acknowledged(message.mark);
+      case "ice-servers":
+        this.#iceServers = message.iceServers;
+        return this.#peer?.setIceServers(message.iceServers);
+      case "draining":
+        return on({ type: "draining", afterMs: message.afterMs });
+      case "error":
+        return this.#refused(message);
+      case "pong":
+        return;
+    }
+  }
+
+  /** @param {Extract<import("./protocol.js").ServerMessage, { type: "joined" }>} joined */
+  #joined({ iceServers, relayOnly, resume, offerer, peerPresent, peerResumes, resumed }) {
+    this.#options.storage.setItem(TOKEN, resume);
+    this.#iceServers = iceServers;
+    this.#relayOnly ||= relayOnly;
+    this.#peer?.setIceServers(iceServers);
+    this.#setOfferer(offerer);
+    this.#present = peerPresent;
+    this.#resumes = peerResumes;
+    this.#options.on({ type: "joined", offerer, peerPresent, resumed });
+    if (!peerPresent) return;
+    if (offerer && !this.#peer) this.#meet();
+    this.#catchUp();
+  }
+
+  /** @param {boolean} resumes */
+  #peerJoined(resumes) {
+    const { on, surroundings } = this.#options;
+    this.#setOfferer(true);
+    this.#present = true;
+    this.#resumes = resumes;
+    on({ type: "peer-joined" });
+    if (this.#peer?.state === "connected" && resumes) {
+      // The server lost its memory and both sides joined anew: the page opposite may be the one that is connected.
+      this.#say({ kind: "hello" });
+      this.#recogniseTimer = surroundings.setTimeout(() => this.#meet(), RECOGNISE_MS);
+      return;
+    }
+    this.#meet();
+    this.#tellState();
+  }
+
+  /** Says who is here, and what the other page may have missed. */
+  #catchUp() {
+    if (!this.#resumes) return;
+    if (this.#delivery.unacked().length === 0) this.#say({ kind: "hello" });
+    else this.#resend();
+    if (this.#peer && this.#peer.state !== "connected" && this.#peer.state !== "connecting") this.#peer.restart();
+  }
+
+  /** A new connection; the offerer begins. */
+  #meet() {
+    this.#drop();
+    const { surroundings, on } = this.#options;
+    const peer = new Peer({
+      offerer: this.#offerer,
+      configuration: { iceServers: this.#iceServers, iceTransportPolicy: this.#relayOnly ? "relay" : "all" },
+      tracks: this.#tracks,
+      withScreen: this.#resumes,
+      surroundings,
+      on: (event) => {
+        if (this.#peer !== peer) return;
+        switch (event.type) {
+          case "send":
+            return this.#send(event.message, event.data);
+          case "state":
+            return on({ type: "media", state: event.state });
+          case "remote":
+            return on({ type: "remote", tracks: event.tracks });
+          case "restart-wanted":
+            return this.#say({ kind: "restart" });
+          case "slow":
+            return on({ type: "slow" });
+        }
+      },
+    });
+    this.#peer = peer;
+    this.#save();
+    on({ type: "media", state: "connecting" });
+    this.#watch();
+    return peer;
+  }
+
+  /** @param {import("./protocol.js").Relayed} message */
+  #relayed({ type, data, mark }) {
+    if (mark) {
+      const { fresh, reloaded } = this.#delivery.hear(mark);
+      this.#acknowledge();
+      if (!fresh) return;
+      this.#options.surroundings.clearTimeout(this.#recogniseTimer);
+      if (reloaded) this.#reloaded();
+    }
+    if (type === "peer-message") return this.#peerMessage(wire.parsePeerMessage(data));
+    const peer = this.#peer ?? this.#meet();
+    if (type === "ice-candidate") void peer.negotiation.candidate(/** @type {RTCIceCandidateInit} */ (data));
+    else void peer.negotiation.describe(/** @type {RTCSessionDescriptionInit} */ (data));
+  }
+
+  /** The page opposite is a new one, in the seat of the old one. */
+  #reloaded() {
+    if (this.#offerer) this.#meet();
+    else this.#drop();
+    this.#say({ kind: "hello" });
+    this.#tellState();
+  }
+
+  /** @param {import("./protocol.js").PeerMessage | null} message */
+  #peerMessage(message) {
+    switch (message?.kind) {
+      case "hello":
+        // Whoever has just come, or come back, knows nothing of toggles.
+        return this.#tellState();
+      case "restart":
+        if (this.#offerer) this.#peer?.restart();
+        return;
+      case "state":
+        this.#othersSaveData = message.audioOnly;
+        this.#save();
+        return this.#options.on({ ...message, type: "peer-state" });
+    }
+  }
+
+  /** @param {Extract<import("./protocol.js").ServerMessage, { type: "error" }>} error */
+  #refused({ code, text, retryAfterMs }) {
+    // While in a room these mean one lost message, which is sent again.
+    if (this.#peer && (code === "invalid-message" || code === "too-large" || code === "not-in-room")) return;
+    if (code === "unavailable") return;
+    this.#target = null;
+    if (code === "replaced") this.#drop();
+    this.#signaling.rest();
+    this.#options.on({ type: "refused", code, text, retryAfterMs });
+  }
+
+  /** @param {boolean} offerer */
+  #setOfferer(offerer) {
+    this.#offerer = offerer;
+    this.#peer?.setOfferer(offerer);
+  }
+
+  /** @param {import("./protocol.js").RelayedType} type @param {unknown} data */
+  #send(type, data) {
+    if (!this.#resumes) return this.#signaling.send(wire.relayed(type, data, null));
+    const { mark } = this.#delivery.number(type, data);
+    if (this.#present) this.#signaling.send(wire.relayed(type, data, mark));
+    this.#resendLater();
+  }
+
+  /** @param {import("./protocol.js").PeerMessage} message */
+  #say(message) {
+    if (this.#resumes) this.#send("peer-message", message);
+  }
+
+  #tellState() {
+    if (!this.#present) return;
+    const { audio, camera, screen } = this.#tracks;
+    const state = { microphone: audio !== null && !this.#muted, camera: camera !== null, screen: screen !== null };
+    this.#say({ kind: "state", ...state, audioOnly: this.#saveData });
+  }
+
+  #save() {
+    this.#peer?.setSaving(this.#saveData || this.#othersSaveData || this.#thrift.audioOnly);
+  }
+
+  #resend() {
+    for (const { type, data, mark } of this.#delivery.unacked()) this.#signaling.send(wire.relayed(type, data, mark));
+    this.#resendLater();
+  }
+
+  #resendLater() {
+    const { setTimeout } = this.#options.surroundings;
+    this.#resendTimer ??= setTimeout(() => {
+      this.#resendTimer = undefined;
+      if (this.#delivery.unacked().length === 0) return;
+      this.#resendMs = Math.min(this.#resendMs * 2, 30_000);
+      if (this.#present && this.#resumes) this.#resend();
+      else this.#resendLater();
+    }, this.#resendMs);
+  }
+
+  #acknowledge() {
+    const { setTimeout } = this.#options.surroundings;
+    this.#ackTimer ??= setTimeout(() => {
+      this.#ackTimer = undefined;
+      const mark = this.#delivery.received();
+      if (mark) this.#signaling.send(wire.ack(mark));
+    }, ACK_AFTER_MS);
+  }
+
+  #watch() {
+    const { setTimeout, clearTimeout, now } = this.#options.surroundings;
+    clearTimeout(this.#statsTimer);
+    this.#statsTimer = setTimeout(async () => {
+      const peer = this.#peer;
+      if (!peer) return;
+      if (peer.state === "connected") {
+        const reports = await peer.pc.getStats();
+        if (this.#peer !== peer) return;
+        const { counters, sample } = digest([...reports.values()], this.#counters, now());
+        this.#counters = counters;
+        this.#options.on({ type: "stats", sample });
+        this.#spare(sample.availableKbps);
+      }
+      this.#watch();
+    }, STATS_MS);
+  }
+
+  /** @param {number | null} availableKbps */
+  #spare(availableKbps) {
+    const before = this.#thrift.audioOnly;
+    this.#thrift = thriftAfter(this.#thrift, availableKbps, this.#options.surroundings.now());
+    if (this.#thrift.audioOnly === before) return;
+    this.#save();
+    this.#options.on({ type: "bandwidth", audioOnly: this.#thrift.audioOnly });
+  }
+
+  #drop() {
+    const { clearTimeout } = this.#options.surroundings;
+    clearTimeout(this.#statsTimer);
+    clearTimeout(this.#recogniseTimer);
+    this.#counters = null;
+    this.#thrift = PLENTY;
+    this.#peer?.close();
+    this.#peer = null;
+  }
+
+  #end() {
+    const { clearTimeout } = this.#options.surroundings;
+    clearTimeout(this.#ackTimer);
+    clearTimeout(this.#resendTimer);
+    this.#drop();
+  }
+}
+
+/** The browser, as the line sees it. @type {() => Surroundings} */
+const browser = () => ({
+  WebSocket,
+  RTCPeerConnection,
+  MediaStream,
+  setTimeout: (run, ms) => window.setTimeout(run, ms),
+  clearTimeout: (timer) => window.clearTimeout(timer),
+  random: Math.random,
+  now: () => performance.now(),
+  randomName: () => Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join(""),
+});
+
+/** @param {Omit<LineOptions, "surroundings">} options */
+export const openLine = (options) => {
+  const line = new Line({ ...options, surroundings: browser() });
+  const changed = () => line.networkChanged();
+  const seen = () => {
+    if (document.visibilityState === "visible") line.retryNow();
+  };
+  window.addEventListener("online", changed);
+  document.addEventListener("visibilitychange", seen);
+  // Where the browser tells of it, a phone that goes from one network to another is noticed at once. The event also
+  // comes for mere estimates of speed.
+  /** @type {(EventTarget & { type?: string }) | undefined} */
+  const connection = Reflect.get(navigator, "connection");
+  let kind = connection?.type;
+  connection?.addEventListener("change", () => {
+    if (connection.type !== kind) changed();
+    kind = connection.type;
+  });
+  return line;
+};

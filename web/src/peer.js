@@ -1,0 +1,216 @@
+// One RTCPeerConnection: three lanes (sound, camera, screen), a state in one word, and ICE restarts when the network
+// fails. Made anew only when the other page was.
+
+import { Negotiation } from "./negotiation.js";
+
+/**
+ * @typedef {"audio" | "camera" | "screen"} Lane
+ * @typedef {Record<Lane, MediaStreamTrack | null>} Tracks
+ * @typedef {"connecting" | "connected" | "disconnected" | "restarting" | "failed"} MediaState
+ * @typedef {{ type: "state", state: MediaState } | { type: "remote", tracks: Tracks } | { type: "restart-wanted" } | { type: "slow" }
+ *   | { type: "send", message: "offer" | "answer" | "ice-candidate", data: unknown }} PeerEvent
+ * @typedef {{ RTCPeerConnection: typeof RTCPeerConnection, MediaStream: typeof MediaStream,
+ *   setTimeout: (run: () => void, ms: number) => number, clearTimeout: (timer: number | undefined) => void }} Surroundings
+ * @typedef {{ offerer: boolean, configuration: RTCConfiguration, tracks: Tracks, withScreen: boolean,
+ *   on: (event: PeerEvent) => void, surroundings: Surroundings }} Options
+ */
+
+/** A blip mends itself within this time. */
+const BLIP_MS = 2500;
+const NEXT_RESTART_MS = 7000;
+const GIVE_UP_MS = 20_000;
+const SLOW_MS = 15_000;
+const MAX_BITRATE = 2_500_000;
+
+/** @type {readonly Lane[]} */
+const LANES = ["audio", "camera", "screen"];
+
+/** The type checker proves that no state is forgotten. @param {never} state */
+const unreachable = (state) => {
+  throw new Error(`unknown state ${state}`);
+};
+
+export class Peer {
+  /** @type {Partial<Record<Lane, RTCRtpTransceiver>>} */
+  #lanes = {};
+  /** @type {MediaState} */
+  #state = "connecting";
+  #saving = false;
+  /** @type {number | undefined} */
+  #restartTimer;
+  /** @type {number | undefined} */
+  #giveUpTimer;
+  /** @type {number | undefined} */
+  #slowTimer;
+  #options;
+  #tracks;
+  #stream;
+
+  /** @param {Options} options */
+  constructor(options) {
+    const { surroundings, configuration, on } = options;
+    this.#options = options;
+    this.#tracks = { ...options.tracks };
+    // One stream for everything: an old page shows the first stream it is given.
+    this.#stream = new surroundings.MediaStream();
+    this.pc = new surroundings.RTCPeerConnection({ ...configuration, bundlePolicy: "max-bundle" });
+    this.negotiation = new Negotiation(
+      this.pc,
+      (message, data) => on({ type: "send", message, data }),
+      () => this.#adopt(),
+    );
+    this.negotiation.offerer = options.offerer;
+    this.pc.onconnectionstatechange = () => this.#look();
+    this.pc.oniceconnectionstatechange = () => this.#look();
+    this.pc.ontrack = ({ track }) => {
+      if (!this.negotiation.offerer) this.#adopt();
+      for (const event of ["mute", "unmute", "ended"]) track.addEventListener(event, () => this.#tellRemote());
+      this.#tellRemote();
+    };
+    this.#slowTimer = surroundings.setTimeout(() => on({ type: "slow" }), SLOW_MS);
+    this.#startGivingUp();
+    if (options.offerer) this.#open();
+  }
+
+  get state() {
+    return this.#state;
+  }
+
+  /** Who is not the offerer any more, or is now. @param {boolean} offerer */
+  setOfferer(offerer) {
+    this.negotiation.offerer = offerer;
+  }
+
+  /** Sends these tracks from now on; null sends nothing. @param {Partial<Tracks>} tracks */
+  setTracks(tracks) {
+    Object.assign(this.#tracks, tracks);
+    this.#apply();
+  }
+
+  /** Sends no camera, to leave the network to the sound. @param {boolean} saving */
+  setSaving(saving) {
+    if (saving === this.#saving) return;
+    this.#saving = saving;
+    this.#apply();
+  }
+
+  /** @param {RTCIceServer[]} iceServers */
+  setIceServers(iceServers) {
+    this.pc.setConfiguration({ ...this.pc.getConfiguration(), iceServers });
+  }
+
+  /** A fresh path, if this side is the one to look for it; else the other one is asked. */
+  restart() {
+    const { surroundings, on } = this.#options;
+    surroundings.clearTimeout(this.#restartTimer);
+    if (this.pc.connectionState === "closed") return;
+    if (this.#state !== "connected" && this.#state !== "failed") this.#enter("restarting");
+    if (this.negotiation.offerer) this.pc.restartIce();
+    else on({ type: "restart-wanted" });
+    if (this.#state !== "connected") this.#restartTimer = surroundings.setTimeout(() => this.restart(), NEXT_RESTART_MS);
+  }
+
+  close() {
+    const { clearTimeout } = this.#options.surroundings;
+    for (const timer of [this.#restartTimer, this.#giveUpTimer, this.#slowTimer]) clearTimeout(timer);
+    this.pc.onconnectionstatechange = null;
+    this.pc.oniceconnectionstatechange = null;
+    this.pc.ontrack = null;
+    this.pc.onicecandidate = null;
+    this.pc.onnegotiationneeded = null;
+    this.pc.close();
+  }
+
+  /** The offerer's lanes, in their order. */
+  #open() {
+    for (const lane of LANES) {
+      if (lane === "screen" && !this.#options.withScreen) continue;
+      const kind = lane === "audio" ? "audio" : "video";
+      /** @type {RTCRtpTransceiverInit} */
+      const init = { direction: "sendrecv", streams: [this.#stream] };
+      if (kind === "video") init.sendEncodings = [{ maxBitrate: MAX_BITRATE }];
+      this.#lanes[lane] = this.pc.addTransceiver(this.#tracks[lane] ?? kind, init);
+    }
+    this.#apply();
+  }
+
+  /** The lanes of an offer that came, before it is answered. */
+  #adopt() {
+    const [audio] = this.pc.getTransceivers().filter(({ receiver }) => receiver.track.kind === "audio");
+    const [camera, screen] = this.pc.getTransceivers().filter(({ receiver }) => receiver.track.kind === "video");
+    for (const [lane, transceiver] of Object.entries({ audio, camera, screen })) {
+      if (!transceiver || transceiver.currentDirection === "stopped") continue;
+      this.#lanes[/** @type {Lane} */ (lane)] = transceiver;
+      if (transceiver.direction !== "sendrecv") transceiver.direction = "sendrecv";
+      transceiver.sender.setStreams?.(this.#stream);
+    }
+    this.#apply();
+  }
+
+  #apply() {
+    for (const lane of LANES) {
+      const sender = this.#lanes[lane]?.sender;
+      const track = lane === "camera" && this.#saving ? null : this.#tracks[lane];
+      // A lane that refuses a track keeps the one it has; the next change tries again.
+      if (sender && sender.track !== track) void sender.replaceTrack(track).catch(() => {});
+    }
+  }
+
+  #tellRemote() {
+    /** @param {Lane} lane */
+    const of = (lane) => {
+      const track = this.#lanes[lane]?.receiver.track ?? null;
+      return track?.readyState === "live" ? track : null;
+    };
+    this.#options.on({ type: "remote", tracks: { audio: of("audio"), camera: of("camera"), screen: of("screen") } });
+  }
+
+  /** Two states of the browser become one word. */
+  #look() {
+    const { connectionState, iceConnectionState } = this.pc;
+    switch (connectionState) {
+      case "connected":
+        return iceConnectionState === "disconnected" ? this.#blip() : this.#enter("connected");
+      case "disconnected":
+        return this.#blip();
+      case "failed":
+        return this.restart();
+      case "new":
+      case "connecting":
+        if (iceConnectionState === "failed") this.restart();
+        else if (this.#state === "disconnected") this.#enter("restarting");
+        return;
+      case "closed":
+        return;
+      default:
+        unreachable(connectionState);
+    }
+  }
+
+  #blip() {
+    const { surroundings } = this.#options;
+    if (this.#state !== "connected") return;
+    this.#enter("disconnected");
+    surroundings.clearTimeout(this.#restartTimer);
+    this.#restartTimer = surroundings.setTimeout(() => this.restart(), BLIP_MS);
+  }
+
+  /** @param {MediaState} state */
+  #enter(state) {
+    if (state === this.#state) return;
+    const { surroundings, on } = this.#options;
+    if (state === "connected") {
+      for (const timer of [this.#restartTimer, this.#giveUpTimer, this.#slowTimer]) surroundings.clearTimeout(timer);
+    } else if (this.#state === "connected") {
+      this.#startGivingUp();
+    }
+    this.#state = state;
+    on({ type: "state", state });
+  }
+
+  #startGivingUp() {
+    const { surroundings } = this.#options;
+    surroundings.clearTimeout(this.#giveUpTimer);
+    this.#giveUpTimer = surroundings.setTimeout(() => this.#enter("failed"), GIVE_UP_MS);
+  }
+}

@@ -1,0 +1,201 @@
+// A session: line and devices of one person, and what the buttons of a call do. Lives as long as the page.
+
+import { deviceWords, browserOf } from "./failure.js";
+import { openLine } from "./line.js";
+import { Media } from "./media.js";
+import { meter, play } from "./meter.js";
+import { linkOf } from "./pin.js";
+import { CallView } from "./view-call.js";
+import { settings } from "./settings.js";
+
+/**
+ * @typedef {import("./call.js").Call} Call @typedef {import("./call.js").Effect} Effect
+ * @typedef {import("./call.js").Happening} Happening @typedef {import("./line.js").Line} Line
+ */
+
+const MUTED_HINT_LEVEL = 0.55;
+
+export class Session {
+  /** @type {Line | null} */
+  #line = null;
+  /** @type {(() => void) | null} */
+  #stopMeter = null;
+  /** @type {MediaStreamTrack | null} */
+  #metered = null;
+  /** @type {WakeLockSentinel | null} */
+  #wakeLock = null;
+  #media = new Media((news) => this.#mediaNews(news));
+  #happen;
+  #call;
+  #view;
+
+  /** @param {(happening: Happening) => void} happen @param {() => Call} call */
+  constructor(happen, call) {
+    this.#happen = happen;
+    this.#call = call;
+    this.#view = new CallView({
+      act: (action) => this.act(action),
+      choose: (kind, id) => this.#media.choose(kind, id),
+      changed: () => this.#settingsChanged(),
+    });
+    document.addEventListener("visibilitychange", () => this.#seen());
+    // A reload comes back to its seat; a closed tab's seat is given up by the server in time.
+    window.addEventListener("pagehide", () => this.#line?.close());
+    this.#mediaSession();
+    setInterval(() => this.#view.tick(this.#call()), 500);
+  }
+
+  /** The call is this now, and these effects are to be carried out. @param {Call} call @param {Effect[]} effects */
+  async follow(call, effects) {
+    for (const effect of effects) {
+      switch (effect.type) {
+        case "devices":
+          this.#line ??= this.#open();
+          void this.#acquire();
+          break;
+        case "join":
+          this.#line ??= this.#open();
+          this.#line.join(effect.target);
+          break;
+        case "hang-up":
+          this.#line?.hangUp();
+          this.#line = null;
+          this.#media.release();
+          this.#watchLevel();
+          this.#view.reset();
+          break;
+        case "chime":
+          void play(effect.sound, this.#media.chosen.audiooutput);
+          if (effect.sound === "arrived") this.#view.notify("The other person is here.");
+          break;
+        case "forget":
+        case "say":
+          break;
+      }
+    }
+    this.#view.show(call, this.#media);
+    await this.#keepAwake(call.screen === "call" || call.screen === "waiting");
+  }
+
+  #open() {
+    const protocol = location.protocol === "https:" ? "wss:" : "ws:";
+    return openLine({
+      url: `${protocol}//${location.host}/ws`,
+      storage: sessionStorage,
+      relayOnly: settings.relayOnly,
+      on: (happening) => {
+        this.#view.hear(happening, this.#media);
+        this.#happen(happening);
+      },
+    });
+  }
+
+  async #acquire() {
+    await this.#media.acquire();
+    this.#offer();
+  }
+
+  /** Shows and sends what there is. */
+  #offer() {
+    const { audio, camera, screen, muted } = this.#media;
+    this.#line?.setTracks({ audio, camera, screen });
+    this.#line?.setMuted(muted);
+    this.#watchLevel();
+    this.#view.show(this.#call(), this.#media);
+    const { problem } = this.#media;
+    this.#view.problem(problem && deviceWords(problem, browserOf(navigator.userAgent)));
+  }
+
+  /** @param {import("./media.js").MediaNews} news */
+  #mediaNews(news) {
+    if (this.#call().screen === "home") return;
+    this.#offer();
+    if (news === "microphone-lost") this.#view.note(this.#media.audio ? "Another microphone took over." : "The microphone is gone.");
+    if (news === "camera-lost") this.#view.note(this.#media.camera ? "Another camera took over." : "The camera is gone.");
+    if (news === "screen-ended") this.#view.note("You stopped sharing your screen.");
+  }
+
+  #watchLevel() {
+    if (this.#metered === this.#media.audio) return;
+    this.#stopMeter?.();
+    this.#metered = this.#media.audio;
+    this.#stopMeter = this.#metered && meter(this.#metered, (level) => {
+      this.#view.level(this.#media.muted ? 0 : level);
+      if (this.#media.muted && level > MUTED_HINT_LEVEL && this.#call().screen === "call") this.#view.note("You are muted. Press M to speak.");
+    });
+  }
+
+  /** @param {string} action */
+  act(action) {
+    const media = this.#media;
+    const call = this.#call();
+    switch (action) {
+      case "toggle-microphone":
+        if (!media.audio) return void this.#acquire();
+        return media.mute(!media.muted);
+      case "talk":
+      case "be-quiet":
+        return media.mute(action === "be-quiet");
+      case "toggle-camera":
+        return void media.showCamera(media.camera === null);
+      case "flip-camera":
+        return void media.flip();
+      case "share-screen":
+        return media.screen ? media.stopSharing() : void media.share();
+      case "retry-devices":
+        media.cameraWanted = true;
+        return void this.#acquire();
+      case "test-speaker":
+        return void play("test", media.chosen.audiooutput);
+      case "restart":
+      case "retry-now":
+        return this.#line?.restart();
+      case "hang-up":
+        return this.#happen({ type: "hang-up" });
+      case "share":
+      case "copy-link":
+        if ("target" in call && call.target) void this.#view.share(linkOf(call.target, location.origin), action === "share");
+        return;
+      default:
+        this.#view.act(action);
+    }
+  }
+
+  #settingsChanged() {
+    this.#line?.setAudioOnly(settings.saveData);
+    this.#view.show(this.#call(), this.#media);
+  }
+
+  #seen() {
+    if (document.visibilityState !== "visible") return;
+    void this.#media.wake();
+    void this.#keepAwake(this.#call().screen === "call" || this.#call().screen === "waiting");
+    this.#view.resumePlay();
+  }
+
+  /** @param {boolean} awake */
+  async #keepAwake(awake) {
+    try {
+      if (!awake) {
+        await this.#wakeLock?.release();
+        this.#wakeLock = null;
+      } else if ((!this.#wakeLock || this.#wakeLock.released) && document.visibilityState === "visible") {
+        this.#wakeLock = await navigator.wakeLock?.request("screen");
+      }
+    } catch {
+      // A low battery refuses it; the call goes on.
+    }
+  }
+
+  #mediaSession() {
+    /** @type {Record<string, string>} */
+    const keys = { togglemicrophone: "toggle-microphone", togglecamera: "toggle-camera", hangup: "hang-up" };
+    for (const [key, action] of Object.entries(keys)) {
+      try {
+        navigator.mediaSession?.setActionHandler(/** @type {MediaSessionAction} */ (key), () => this.act(action));
+      } catch {
+        // This browser has no such key.
+      }
+    }
+  }
+}

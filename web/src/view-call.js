@@ -1,0 +1,303 @@
+// The screens of a call: device check, waiting, the call itself, its end. Shows what it is told; decides nothing.
+
+import { wordsOf } from "./failure.js";
+import { spoken } from "./pin.js";
+import { Shortcuts } from "./shortcuts.js";
+import { SelfView } from "./view-self.js";
+import { Surface } from "./view-surface.js";
+import { choose, isSetting, settings } from "./settings.js";
+import { clock, element, find, mark, show, write } from "./view.js";
+
+/**
+ * @typedef {import("./call.js").Call} Call @typedef {import("./media.js").Media} Media
+ * @typedef {{ act: (action: string) => void, choose: (kind: import("./media.js").DeviceKind, id: string) => Promise<void>,
+ *   changed: () => void }} Wishes
+ */
+
+const NOTE_MS = 5000;
+const QUALITY = { 1: "Very bad connection", 2: "Bad connection", 3: "Fair connection", 4: "Good connection" };
+const MEDIA = {
+  connecting: "Connecting…",
+  connected: "Connected",
+  disconnected: "Reconnecting…",
+  restarting: "Reconnecting…",
+  failed: "No connection",
+};
+
+export class CallView {
+  #remote = new Surface();
+  #self = new SelfView();
+  #noteUntil = 0;
+  #othersAudioOnly = false;
+
+  /** @param {Wishes} wishes */
+  constructor(wishes) {
+    new Shortcuts((action) => wishes.act(action));
+    for (const select of document.querySelectorAll("select")) {
+      select.addEventListener("change", () => {
+        const kind = /** @type {import("./media.js").DeviceKind} */ (select.dataset["device"]);
+        void wishes.choose(kind, select.value);
+        if (kind === "audiooutput") this.#remote.speaker(select.value);
+      });
+    }
+    for (const box of document.querySelectorAll("input[data-setting]")) {
+      if (!(box instanceof HTMLInputElement)) continue;
+      const name = box.dataset["setting"] ?? "";
+      if (!isSetting(name)) continue;
+      box.checked = settings[name];
+      box.addEventListener("change", () => {
+        choose(name, box.checked);
+        wishes.changed();
+      });
+    }
+  }
+
+  /** @param {Call} call @param {Media} media */
+  show(call, media) {
+    mark("fill", settings.fill ? "" : null);
+    mark("hideSelf", settings.hideSelf ? "" : null);
+    this.#self.show(media);
+    this.#controls(media);
+    this.#pickers(media);
+    if (call.screen === "waiting") this.#waiting(call);
+    if (call.screen === "call") this.#talking(call);
+    if (call.screen === "ended") this.#ended(call);
+    if (call.screen === "failure") this.#failure(call);
+    this.tick(call);
+  }
+
+  /** What the line tells beside the state of the call. @param {import("./line.js").LineHappening} happening @param {Media} media */
+  hear(happening, media) {
+    switch (happening.type) {
+      case "remote":
+        return this.#remote.tracks(happening.tracks, media.chosen.audiooutput);
+      case "peer-state":
+        if (happening.audioOnly && !this.#othersAudioOnly) this.note("The other person saves data: sound only.");
+        this.#othersAudioOnly = happening.audioOnly;
+        return this.#remote.told(happening);
+      case "stats": {
+        const { level, path, roundTripMs } = happening.sample;
+        mark("quality", String(level));
+        mark("path", path);
+        show("#quality", true);
+        write("#quality span", QUALITY[level]);
+        element("#quality").title = roundTripMs === null ? "" : `${roundTripMs} ms there and back`;
+        return write("#path", path === "relayed" ? "Relayed" : path === "direct" ? "Direct" : "");
+      }
+      case "bandwidth":
+        return this.note(happening.audioOnly ? "The network is too slow for your picture: sound only for now." : "Your picture is back.");
+      case "draining":
+        return this.note("The server is restarting. Your call goes on.");
+      default:
+    }
+  }
+
+  /** Nothing of a call is left. */
+  reset() {
+    this.#remote.clear();
+    this.#othersAudioOnly = false;
+    for (const name of ["media", "path", "quality", "idle"]) mark(name, null);
+    for (const selector of ["#state", "#timer", "#path", "#notes"]) write(selector, "");
+    show("#quality", false);
+    for (const picker of document.querySelectorAll("dialog")) picker.close();
+    if (document.fullscreenElement) void document.exitFullscreen();
+    if (document.pictureInPictureElement) void document.exitPictureInPicture();
+  }
+
+  /** @param {import("./failure.js").Words | null} words */
+  problem(words) {
+    show("#device-problem", words !== null);
+    if (!words) return;
+    write("#device-problem strong", words.title);
+    write("#device-problem p", `${words.text} ${words.next}`);
+  }
+
+  /** A line that goes by itself. @param {string} text */
+  note(text) {
+    write("#notes", text);
+    this.#noteUntil = Date.now() + NOTE_MS;
+  }
+
+  /** @param {number} level 0 to 1 */
+  level(level) {
+    element(".meter span").style.scale = `${level.toFixed(2)} 1`;
+    element(".meter").setAttribute("aria-valuenow", String(Math.round(level * 100)));
+  }
+
+  /** What changes with the clock. @param {Call} call */
+  tick(call) {
+    const now = Date.now();
+    if (now > this.#noteUntil) write("#notes", call.screen === "call" ? standing(call, now) : "");
+    if (call.screen === "waiting") {
+      write("#waiting-time", clock(now - call.since));
+      write("#waiting-socket", socketWords(call.socket, now));
+    }
+    if (call.screen === "call") write("#timer", call.since === null ? "" : clock(now - call.since));
+    if (call.screen === "failure" && call.retryAt !== null) {
+      const left = call.retryAt - now;
+      find("#failure [data-action=call-again]", HTMLButtonElement).disabled = left > 0;
+      write("#failure-next", left > 0 ? `You can try again in ${clock(left)}.` : "You can try again now.");
+    }
+  }
+
+  /** @param {string} text */
+  notify(text) {
+    if (document.visibilityState === "visible") return;
+    document.title = `● ${text}`;
+    if ("Notification" in window && Notification.permission === "granted") new Notification("tuturu", { body: text, icon: "/icon.svg" });
+  }
+
+  /** @param {string} link @param {boolean} sheet ask the system to share it, where it can */
+  async share(link, sheet) {
+    try {
+      if (sheet && navigator.share) return await navigator.share({ title: "tuturu", text: "Join my video call", url: link });
+      await navigator.clipboard.writeText(link);
+      write("#waiting-how", `Copied: ${link}`);
+    } catch (error) {
+      // A closed sheet is no failure; without a clipboard the link is there to be selected.
+      if (!(error instanceof DOMException && error.name === "AbortError")) write("#waiting-how", `Send this link: ${link}`);
+    }
+  }
+
+  /** Buttons that only change what is seen. @param {string} action */
+  act(action) {
+    switch (action) {
+      case "settings":
+      case "help":
+        for (const dialog of document.querySelectorAll("dialog")) dialog.close();
+        return find(`#${action}`, HTMLDialogElement).showModal();
+      case "full-screen":
+        return void (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen().catch(() => {}));
+      case "picture-in-picture":
+        return void this.#remote.pictureInPicture();
+      case "unlock":
+        return this.resumePlay();
+      case "notify":
+        return void Notification.requestPermission().then(() => show("[data-action=notify]", false));
+      default:
+    }
+  }
+
+  resumePlay() {
+    this.#remote.play();
+    this.#self.play();
+  }
+
+  /** @param {Extract<Call, { screen: "waiting" }>} call */
+  #waiting(call) {
+    const link = call.target.kind === "call";
+    element("#waiting .big").classList.toggle("link", link);
+    write(
+      "#waiting-how",
+      call.target.kind === "pin"
+        ? `Tell the other person to open ${location.host} and type ${spoken(call.target.pin)}, or send the link.`
+        : "Send the link to the other person. Only who has it can join.",
+    );
+    show("[data-action=retry-now]", call.socket.state === "lost");
+    show("[data-action=notify]", "Notification" in window && Notification.permission === "default");
+  }
+
+  /** @param {Extract<Call, { screen: "call" }>} call */
+  #talking(call) {
+    mark("media", call.media);
+    write("#state", MEDIA[call.media]);
+    const good = call.media === "connected";
+    const failed = call.media === "failed";
+    show("#veil", !good);
+    show("#veil .spinner", !failed);
+    show("#veil [data-action=restart]", failed || call.slow);
+    write("#veil-text", good ? "" : veilWords(call));
+    show("[data-action=picture-in-picture]", document.pictureInPictureEnabled === true);
+    show("[data-action=full-screen]", document.fullscreenEnabled === true);
+  }
+
+  /** @param {Extract<Call, { screen: "ended" }>} call */
+  #ended(call) {
+    const titles = { "hung-up": "You left the call", "peer-left": "The other person left", "peer-lost": "The other person was lost" };
+    write("#ended-title", titles[call.why]);
+    const lost = call.why === "peer-lost" ? " Their connection broke and did not come back." : "";
+    write("#ended-text", `${call.lasted ? `The call lasted ${clock(call.lasted)}.` : "The call did not begin."}${lost}`);
+  }
+
+  /** @param {Extract<Call, { screen: "failure" }>} call */
+  #failure({ failure, target }) {
+    const words = wordsOf(failure);
+    write("#failure-title", words.title);
+    write("#failure-text", words.text);
+    write("#failure-next", words.next);
+    const again = find("#failure [data-action=call-again]", HTMLButtonElement);
+    again.hidden = target === null || failure === "invalid-pin" || failure === "invalid-link";
+    again.disabled = false;
+  }
+
+  /** @param {Media} media */
+  #controls(media) {
+    const { audio, camera, screen, muted } = media;
+    toggle("toggle-microphone", "i-mic", muted || !audio, audio ? (muted ? "Unmute microphone (M)" : "Mute microphone (M)") : "No microphone: try again");
+    toggle("toggle-camera", "i-camera", !camera, camera ? "Switch camera off (V)" : "Switch camera on (V)");
+    for (const button of document.querySelectorAll("[data-action=share-screen]")) button.setAttribute("aria-pressed", String(screen !== null));
+    show("[data-action=share-screen]", media.canShare);
+    const cameras = media.devices.filter(({ kind }) => kind === "videoinput").length;
+    show("[data-action=flip-camera]", camera !== null && cameras > 1 && matchMedia("(pointer: coarse)").matches);
+  }
+
+  /** @param {Media} media */
+  #pickers({ devices, chosen, audio, camera }) {
+    const used = { audioinput: audio?.getSettings().deviceId, videoinput: camera?.getSettings().deviceId, audiooutput: chosen.audiooutput };
+    for (const select of document.querySelectorAll("select")) {
+      const kind = /** @type {import("./media.js").DeviceKind} */ (select.dataset["device"]);
+      const fitting = devices.filter((device) => device.kind === kind && device.deviceId !== "");
+      const names = fitting.map(({ deviceId, label }, index) => new Option(label || `Device ${index + 1}`, deviceId));
+      const same = names.length === select.options.length && names.every((option, index) => option.value === select.options[index]?.value);
+      if (!same || names.length === 0) select.replaceChildren(...(names.length ? names : [new Option("None found", "")]));
+      select.disabled = names.length === 0;
+      const value = used[kind] ?? chosen[kind];
+      if (value && fitting.some(({ deviceId }) => deviceId === value)) select.value = value;
+      const label = select.closest("label");
+      if (label && kind === "audiooutput") label.hidden = !("setSinkId" in HTMLMediaElement.prototype);
+    }
+  }
+}
+
+const NAMESPACE = "http://www.w3.org/2000/svg";
+
+/** @param {string} action @param {string} icon @param {boolean} off @param {string} name */
+const toggle = (action, icon, off, name) => {
+  for (const button of document.querySelectorAll(`[data-action=${action}]`)) {
+    button.setAttribute("aria-pressed", String(off));
+    button.setAttribute("aria-label", name);
+    if (button.querySelectorAll("svg").length === (off ? 2 : 1)) continue;
+    button.replaceChildren(
+      ...[icon, ...(off ? ["i-slash"] : [])].map((id) => {
+        const svg = document.createElementNS(NAMESPACE, "svg");
+        const use = document.createElementNS(NAMESPACE, "use");
+        use.setAttribute("href", `#${id}`);
+        svg.append(use);
+        return svg;
+      }),
+    );
+  }
+};
+
+/** @param {import("./call.js").Socket} socket @param {number} now */
+const socketWords = (socket, now) => {
+  if (socket.state === "open") return "";
+  if (socket.state === "retrying") return "Connecting to the server…";
+  const why = { network: "The server cannot be reached.", restart: "The server is restarting.", busy: "The server is busy." }[socket.reason];
+  return `${why} Trying again in ${Math.max(1, Math.ceil((socket.retryAt - now) / 1000))} s.`;
+};
+
+/** What is worth a note for as long as it lasts. @param {Extract<Call, { screen: "call" }>} call @param {number} now */
+const standing = (call, now) => {
+  if (call.media !== "connected") return "";
+  if (call.socket.state !== "open") return `${socketWords(call.socket, now)} The call goes on.`;
+  return call.away ? "The other person is reconnecting to the server. The call goes on." : "";
+};
+
+/** @param {Extract<Call, { screen: "call" }>} call */
+const veilWords = (call) => {
+  if (call.away) return "The other person is reconnecting…";
+  if (call.media === "failed") return "No way through was found between the two networks. Try another network, or try again.";
+  if (call.since !== null) return "Reconnecting…";
+  return call.slow ? "Connecting takes longer than usual…" : "Connecting…";
+};
