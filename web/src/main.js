@@ -101,5 +101,6 @@ const remembered = () => {
 if (!openLink()) {
   const target = remembered();
   if (target) happen({ type: "resume", target });
+  else pin.focus();
 }
 mark("ready", "");

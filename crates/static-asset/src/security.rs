@@ -15,7 +15,7 @@ const FIXED: [(&str, &str); 6] = [
         "permissions-policy",
         "autoplay=(self), camera=(self), display-capture=(self), fullscreen=(self), \
          microphone=(self), picture-in-picture=(self), screen-wake-lock=(self), \
-         speaker-selection=(self), web-share=(self), accelerometer=(), bluetooth=(), \
+         speaker-selection=(self), accelerometer=(), \
          browsing-topics=(), geolocation=(), gyroscope=(), hid=(), magnetometer=(), midi=(), \
          payment=(), serial=(), usb=(), xr-spatial-tracking=()",
     ),
