@@ -170,7 +170,8 @@ impl Record {
         if let Some(left) = self.next_token(limits).and_then(|at| left_until(at, now)) {
             return Verdict::Refused(left);
         }
-        match u32::try_from(self.failures.len()) {
+        // Who still waits may yet be met, perhaps by the person in the next room.
+        match u32::try_from(self.failures.len().saturating_sub(self.waiting)) {
             Ok(0) => Verdict::Now,
             Ok(failures) => {
                 let factor = 2_u32.saturating_pow(failures - 1);
