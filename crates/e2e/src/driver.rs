@@ -1,0 +1,54 @@
+//! chromedriver, one for each test.
+
+use std::{process::Stdio, time::Duration};
+
+use anyhow::{Context as _, bail};
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    process::{Child, Command},
+    time::timeout,
+};
+
+/// A chromedriver on a free port.
+pub struct Driver {
+    _child: Child,
+    /// Where it listens.
+    pub url: String,
+}
+
+impl Driver {
+    /// Starts it.
+    ///
+    /// # Errors
+    /// When it is not installed, or does not say where it listens.
+    pub async fn start() -> anyhow::Result<Self> {
+        let mut child = Command::new("chromedriver")
+            .arg("--port=0")
+            .stdout(Stdio::piped())
+            .stderr(Stdio::null())
+            .kill_on_drop(true)
+            .spawn()
+            .context("chromedriver is missing: apt-get install chromium chromium-driver")?;
+        let stdout = child.stdout.take().context("no output")?;
+        let mut lines = BufReader::new(stdout).lines();
+        let port = async {
+            while let Some(line) = lines.next_line().await? {
+                // "ChromeDriver was started successfully on port 12345."
+                let port = line
+                    .strip_suffix('.')
+                    .and_then(|line| line.split("on port ").nth(1));
+                if let Some(port) = port {
+                    return Ok(port.to_owned());
+                }
+            }
+            bail!("chromedriver ended")
+        };
+        let port = timeout(Duration::from_secs(20), port).await??;
+        // The rest is read so that the driver never waits for us.
+        tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+        Ok(Self {
+            _child: child,
+            url: format!("http://localhost:{port}"),
+        })
+    }
+}

@@ -1,0 +1,164 @@
+//! The server under test: the very binary that `make run` starts.
+
+use std::{
+    path::{Path, PathBuf},
+    process::Stdio,
+    sync::OnceLock,
+    time::Duration,
+};
+
+use anyhow::{Context as _, bail};
+use tempfile::TempDir;
+use tokio::{
+    io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
+    process::{Child, Command},
+    time::timeout,
+};
+
+const START: Duration = Duration::from_secs(30);
+
+/// A running `tuturu serve` on loopback, with a state folder of its own.
+pub struct Server {
+    child: Child,
+    state: TempDir,
+    arguments: Vec<String>,
+    /// `http://localhost:<port>`.
+    pub page: String,
+    /// `http://127.0.0.1:<port>/metrics`.
+    pub admin: String,
+}
+
+impl Server {
+    /// Starts it on free ports, with these further arguments.
+    ///
+    /// # Errors
+    /// When it cannot be built or does not come up.
+    pub async fn start(arguments: &[&str]) -> anyhow::Result<Self> {
+        let state = tempfile::tempdir()?;
+        let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
+        let (child, page, admin) = spawn(state.path(), "127.0.0.1:0", &arguments).await?;
+        Ok(Self {
+            child,
+            state,
+            arguments,
+            page,
+            admin,
+        })
+    }
+
+    /// Kills it as a crash would.
+    ///
+    /// # Errors
+    /// When it is gone already.
+    pub async fn kill(&mut self) -> anyhow::Result<()> {
+        self.child.kill().await.context("cannot kill the server")
+    }
+
+    /// Starts it again at the same address, with the secrets it kept.
+    ///
+    /// # Errors
+    /// When it does not come up.
+    pub async fn start_again(&mut self) -> anyhow::Result<()> {
+        let listen = self.page.replace("http://localhost", "127.0.0.1");
+        let (child, _, admin) = spawn(self.state.path(), &listen, &self.arguments).await?;
+        self.child = child;
+        self.admin = admin;
+        Ok(())
+    }
+
+    /// Asks it to stop; everything it logged.
+    ///
+    /// # Errors
+    /// When it does not end in time, or not well.
+    pub async fn stop(mut self) -> anyhow::Result<String> {
+        let pid = self.child.id().context("the server is gone")?.to_string();
+        Command::new("kill").args(["-TERM", &pid]).status().await?;
+        let mut log = String::new();
+        if let Some(mut stderr) = self.child.stderr.take() {
+            timeout(START, stderr.read_to_string(&mut log)).await??;
+        }
+        let status = timeout(START, self.child.wait()).await??;
+        if !status.success() {
+            bail!("the server ended with {status}: {log}");
+        }
+        Ok(log)
+    }
+}
+
+async fn spawn(
+    state: &Path,
+    listen: &str,
+    arguments: &[String],
+) -> anyhow::Result<(Child, String, String)> {
+    let mut child = Command::new(binary()?)
+        .args([
+            "--log-level",
+            "debug",
+            "serve",
+            "--listen",
+            listen,
+            "--state-dir",
+        ])
+        .arg(state)
+        .args([
+            "--admin-listen",
+            "127.0.0.1:0",
+            "--turn-listen",
+            "127.0.0.1:0",
+        ])
+        .args(["--public-ip", "127.0.0.1"])
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()
+        .context("cannot start tuturu")?;
+    let stdout = child.stdout.take().context("no output")?;
+    let reading = async {
+        let mut lines = BufReader::new(stdout).lines();
+        let (mut page, mut admin) = (None, None);
+        while let Some(line) = lines.next_line().await? {
+            let address = line.split_whitespace().nth(1).map(ToOwned::to_owned);
+            match line.split_whitespace().next() {
+                Some("page") if page.is_none() => page = address,
+                Some("admin") => admin = address,
+                _ => {}
+            }
+            if let (Some(page), Some(admin)) = (&page, &admin) {
+                return Ok((page.trim_end_matches('/').to_owned(), admin.clone()));
+            }
+        }
+        bail!("tuturu ended before it was ready")
+    };
+    match timeout(START, reading).await {
+        Ok(Ok((page, admin))) => Ok((child, page, admin)),
+        Ok(Err(error)) => {
+            let mut log = String::new();
+            if let Some(mut stderr) = child.stderr.take() {
+                stderr.read_to_string(&mut log).await?;
+            }
+            Err(error.context(log))
+        }
+        Err(_) => bail!("tuturu is not ready after {START:?}"),
+    }
+}
+
+/// Built once for each run of the tests: what is tested is what is in the tree.
+fn binary() -> anyhow::Result<&'static PathBuf> {
+    static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
+    let built = BINARY.get_or_init(|| {
+        let built = std::process::Command::new(env!("CARGO"))
+            .args(["build", "--quiet", "--package", "tuturu"])
+            .status();
+        let folder = std::env::current_exe().ok();
+        let folder = folder
+            .as_deref()
+            .and_then(Path::parent)
+            .and_then(Path::parent);
+        match (built, folder) {
+            (Ok(status), Some(folder)) if status.success() => Ok(folder.join("tuturu")),
+            _ => Err("cannot build tuturu".into()),
+        }
+    });
+    built.as_ref().map_err(|why| anyhow::anyhow!("{why}"))
+}
