@@ -2,7 +2,7 @@
 
 /**
  * @typedef {import("./call.js").CallFailure} CallFailure
- * @typedef {"dismissed" | "blocked" | "blocked-by-system" | "no-device" | "busy" | "not-fitting" | "insecure" | "unknown"} DeviceProblem
+ * @typedef {"dismissed" | "blocked" | "blocked-by-system" | "no-device" | "no-camera" | "no-microphone" | "busy" | "not-fitting" | "insecure" | "unknown"} DeviceProblem
  * @typedef {{ title: string, text: string, next: string }} Words
  * @typedef {"chromium" | "firefox" | "safari"} Browser
  */
@@ -70,6 +70,10 @@ export const deviceWords = (problem, browser) => {
       };
     case "no-device":
       return { title: "No camera or microphone found", text: "Connect one and try again.", next: without };
+    case "no-camera":
+      return { title: "No camera found", text: "None is connected, or another app uses it.", next: "You can join without: the other person will hear you." };
+    case "no-microphone":
+      return { title: "No microphone found", text: "None is connected, or another app uses it.", next: "You can join without: the other person will see you." };
     case "busy":
       return { title: "Camera or microphone is in use", text: "Close the other app or page that uses it, then try again.", next: without };
     case "not-fitting":

@@ -53,7 +53,7 @@ export class Media {
     if (retry && wanted.audio && wanted.video) {
       const [audio] = await this.#ask(true, false);
       const [video] = await this.#ask(false, true);
-      this.problem = audio && video ? both : null;
+      this.problem = audio && video ? both : audio ? "no-microphone" : video ? "no-camera" : null;
     } else {
       this.problem = both ?? null;
     }

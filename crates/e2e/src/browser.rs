@@ -24,8 +24,8 @@ pub struct Options {
     pub dark: bool,
     /// Answers the question for camera and microphone with no.
     pub denied: bool,
-    /// Has no camera and no microphone.
-    pub no_devices: bool,
+    /// Has a microphone and no camera.
+    pub no_camera: bool,
 }
 
 impl Default for Options {
@@ -34,7 +34,7 @@ impl Default for Options {
             size: (1280, 800),
             dark: false,
             denied: false,
-            no_devices: false,
+            no_camera: false,
         }
     }
 }
@@ -79,7 +79,7 @@ impl Browser {
         } else {
             "--use-fake-ui-for-media-stream".into()
         });
-        arguments.push(if options.no_devices {
+        arguments.push(if options.no_camera {
             "--use-fake-device-for-media-stream=device-count=0".into()
         } else {
             "--use-fake-device-for-media-stream".into()

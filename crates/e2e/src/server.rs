@@ -12,6 +12,7 @@ use tempfile::TempDir;
 use tokio::{
     io::{AsyncBufReadExt as _, AsyncReadExt as _, BufReader},
     process::{Child, Command},
+    task::JoinHandle,
     time::timeout,
 };
 
@@ -20,6 +21,7 @@ const START: Duration = Duration::from_secs(30);
 /// A running `tuturu serve` on loopback, with a state folder of its own.
 pub struct Server {
     child: Child,
+    log: JoinHandle<String>,
     state: TempDir,
     arguments: Vec<String>,
     /// `http://localhost:<port>`.
@@ -36,9 +38,10 @@ impl Server {
     pub async fn start(arguments: &[&str]) -> anyhow::Result<Self> {
         let state = tempfile::tempdir()?;
         let arguments: Vec<String> = arguments.iter().map(ToString::to_string).collect();
-        let (child, page, admin) = spawn(state.path(), "127.0.0.1:0", &arguments).await?;
+        let (child, log, page, admin) = spawn(state.path(), "127.0.0.1:0", &arguments).await?;
         Ok(Self {
             child,
+            log,
             state,
             arguments,
             page,
@@ -60,8 +63,9 @@ impl Server {
     /// When it does not come up.
     pub async fn start_again(&mut self) -> anyhow::Result<()> {
         let listen = self.page.replace("http://localhost", "127.0.0.1");
-        let (child, _, admin) = spawn(self.state.path(), &listen, &self.arguments).await?;
+        let (child, log, _, admin) = spawn(self.state.path(), &listen, &self.arguments).await?;
         self.child = child;
+        self.log = log;
         self.admin = admin;
         Ok(())
     }
@@ -73,10 +77,7 @@ impl Server {
     pub async fn stop(mut self) -> anyhow::Result<String> {
         let pid = self.child.id().context("the server is gone")?.to_string();
         Command::new("kill").args(["-TERM", &pid]).status().await?;
-        let mut log = String::new();
-        if let Some(mut stderr) = self.child.stderr.take() {
-            timeout(START, stderr.read_to_string(&mut log)).await??;
-        }
+        let log = timeout(START, self.log).await??;
         let status = timeout(START, self.child.wait()).await??;
         if !status.success() {
             bail!("the server ended with {status}: {log}");
@@ -89,7 +90,7 @@ async fn spawn(
     state: &Path,
     listen: &str,
     arguments: &[String],
-) -> anyhow::Result<(Child, String, String)> {
+) -> anyhow::Result<(Child, JoinHandle<String>, String, String)> {
     let mut child = Command::new(binary()?)
         .args([
             "--log-level",
@@ -114,6 +115,14 @@ async fn spawn(
         .spawn()
         .context("cannot start tuturu")?;
     let stdout = child.stdout.take().context("no output")?;
+    let mut stderr = child.stderr.take().context("no log")?;
+    // Read as it comes: a full pipe would stop the server.
+    let log = tokio::spawn(async move {
+        let mut bytes = Vec::new();
+        // What was read until an error is the log.
+        let _ = stderr.read_to_end(&mut bytes).await;
+        String::from_utf8_lossy(&bytes).into_owned()
+    });
     let reading = async {
         let mut lines = BufReader::new(stdout).lines();
         let (mut page, mut admin) = (None, None);
@@ -131,14 +140,8 @@ async fn spawn(
         bail!("tuturu ended before it was ready")
     };
     match timeout(START, reading).await {
-        Ok(Ok((page, admin))) => Ok((child, page, admin)),
-        Ok(Err(error)) => {
-            let mut log = String::new();
-            if let Some(mut stderr) = child.stderr.take() {
-                stderr.read_to_string(&mut log).await?;
-            }
-            Err(error.context(log))
-        }
+        Ok(Ok((page, admin))) => Ok((child, log, page, admin)),
+        Ok(Err(error)) => Err(error.context(log.await?)),
         Err(_) => bail!("tuturu is not ready after {START:?}"),
     }
 }

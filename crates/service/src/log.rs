@@ -1,6 +1,7 @@
 //! Logs: human or JSON lines on stderr.
 //!
-//! SECURITY: no PIN, SDP, candidate, address, token or credential is ever logged.
+//! SECURITY: no PIN, SDP, candidate, address, token or credential is ever logged. What
+//! libraries say through the `log` crate goes nowhere, because some of it is addresses.
 
 use clap::{Args, ValueEnum};
 use tracing_subscriber::EnvFilter;
