@@ -4,7 +4,7 @@
 /** @typedef {import("./protocol.js").Mark} Mark @typedef {import("./protocol.js").RelayedType} RelayedType */
 /** @typedef {{ type: RelayedType, data: unknown, mark: Mark }} Numbered */
 
-/** More than this waiting means that the other page will not catch up: the call is negotiated anew. */
+/** More than this waiting means that the other page will not catch up. A new epoch makes it begin anew, as after a reload. */
 const LIMIT = 512;
 
 export class Delivery {
@@ -25,7 +25,7 @@ export class Delivery {
 
   /** Numbers a message and keeps it. @param {RelayedType} type @param {unknown} data @returns {Numbered} */
   number(type, data) {
-    if (this.#unacked.length >= LIMIT) this.#unacked.shift();
+    if (this.#unacked.length >= LIMIT) this.#restart();
     this.#seq += 1;
     const numbered = { type, data, mark: { epoch: this.#epoch, seq: this.#seq } };
     this.#unacked.push(numbered);

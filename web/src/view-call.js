@@ -190,7 +190,7 @@ export class CallView {
     write(
       "#waiting-how",
       call.target.kind === "pin"
-        ? `Tell the other person to open ${location.host} and type ${spoken(call.target.pin)}, or send the link.`
+        ? `Tell the other person to open ${location.host} and type ${spoken(call.target.pin).replace(" ", "\u00a0")}, or send the link.`
         : "Send the link to the other person. Only who has it can join.",
     );
     show("[data-action=retry-now]", call.socket.state === "lost");

@@ -1,0 +1,39 @@
+# `make run` and `make test` are all that is needed to begin. `make help` lists the rest.
+.DEFAULT_GOAL := help
+.PHONY: help run check test bench tools web-tools fmt
+
+CARGO ?= cargo
+export RUSTDOCFLAGS = -D warnings
+
+help: ## list the targets
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+
+run: ## build and start everything on http://localhost:8080 (ARGS="--https" for phones)
+	$(CARGO) run --package tuturu -- serve --state-dir .tuturu $(ARGS)
+
+check: tools ## everything that can be said without running it
+	$(CARGO) fmt --all -- --check
+	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
+	$(CARGO) doc --workspace --no-deps --locked
+	cd web && npm run --silent check
+	$(CARGO) deny --locked check bans licenses sources
+	shellcheck .ci/run deploy/install-tools
+
+test: tools ## unit, story, property, golden, service and browser tests
+	cd web && npm test --silent
+	$(CARGO) test --workspace --locked --exclude e2e
+	$(CARGO) test --package e2e --locked -- --test-threads=1
+
+bench: ## cost of a relayed message and of an idle socket, beside a bare relay
+	$(CARGO) run --release --package e2e --bin bench
+
+tools: web-tools ## install what check and test need (Debian packages as root, cargo-deny, npm)
+	@deploy/install-tools
+
+web-tools: web/node_modules/.package-lock.json
+web/node_modules/.package-lock.json: web/package-lock.json
+	@deploy/install-tools node
+	cd web && npm ci --no-fund --no-audit
+
+fmt: ## format
+	$(CARGO) fmt --all

@@ -1,0 +1,99 @@
+import assert from "node:assert/strict";
+import { test } from "node:test";
+
+import { Negotiation } from "../src/negotiation.js";
+
+/** As much of a connection as a negotiation sees. */
+class FakeConnection {
+  signalingState = "stable";
+  /** @type {RTCSessionDescriptionInit | null} */ local = null;
+  /** @type {RTCSessionDescriptionInit | null} */ remoteDescription = null;
+  /** @type {unknown[]} */ candidates = [];
+  /** @type {(event: { candidate: { toJSON: () => unknown } | null }) => void} */ onicecandidate = () => {};
+  /** @type {() => void} */ onnegotiationneeded = () => {};
+
+  get localDescription() {
+    return this.local && { ...this.local, toJSON: () => this.local };
+  }
+  async setLocalDescription() {
+    const offers = this.signalingState === "stable";
+    this.local = { type: offers ? "offer" : "answer", sdp: "ours" };
+    this.signalingState = offers ? "have-local-offer" : "stable";
+  }
+  /** @param {RTCSessionDescriptionInit} description */
+  async setRemoteDescription(description) {
+    this.remoteDescription = description;
+    this.signalingState = description.type === "offer" ? "have-remote-offer" : "stable";
+  }
+  /** @param {unknown} candidate */
+  async addIceCandidate(candidate) {
+    if (candidate === "bad") throw new Error("unknown ufrag");
+    this.candidates.push(candidate);
+  }
+}
+
+/** @param {boolean} offerer */
+const begin = (offerer) => {
+  const pc = new FakeConnection();
+  /** @type {[string, unknown][]} */
+  const sent = [];
+  let prepared = 0;
+  const negotiation = new Negotiation(
+    /** @type {RTCPeerConnection} */ (/** @type {unknown} */ (pc)),
+    (type, data) => sent.push([type, data]),
+    () => (prepared += 1),
+  );
+  negotiation.offerer = offerer;
+  return { pc, sent, negotiation, prepared: () => prepared };
+};
+
+test("only the offerer offers", async () => {
+  const [one, other] = [begin(true), begin(false)];
+  for (const { pc } of [one, other]) pc.onnegotiationneeded();
+  await Promise.resolve();
+  await Promise.resolve();
+  assert.deepEqual(one.sent.map(([type]) => type), ["offer"]);
+  assert.deepEqual(other.sent, []);
+});
+
+test("an offer is answered after its lanes are prepared", async () => {
+  const { negotiation, sent, prepared, pc } = begin(false);
+  await negotiation.describe({ type: "offer", sdp: "theirs" });
+  assert.equal(prepared(), 1);
+  assert.deepEqual(sent, [["answer", { type: "answer", sdp: "ours" }]]);
+  assert.equal(pc.signalingState, "stable");
+});
+
+test("candidates wait for their description, and a bad one harms none", async () => {
+  const { negotiation, pc } = begin(false);
+  await negotiation.candidate({ candidate: "early" });
+  assert.deepEqual(pc.candidates, []);
+  await negotiation.describe({ type: "offer", sdp: "theirs" });
+  await negotiation.candidate(/** @type {RTCIceCandidateInit} */ (/** @type {unknown} */ ("bad")));
+  await negotiation.candidate({ candidate: "late" });
+  assert.deepEqual(pc.candidates, [{ candidate: "early" }, { candidate: "late" }]);
+});
+
+test("a stale answer is ignored", async () => {
+  const { negotiation, pc } = begin(true);
+  await negotiation.describe({ type: "answer", sdp: "late" });
+  assert.equal(pc.remoteDescription, null);
+});
+
+test("when an old page offers at the same time, the offerer stays and the other gives way", async () => {
+  const offerer = begin(true);
+  await offerer.negotiation.offer();
+  await offerer.negotiation.describe({ type: "offer", sdp: "collides" });
+  assert.equal(offerer.pc.remoteDescription, null);
+  const polite = begin(false);
+  await polite.negotiation.offer();
+  await polite.negotiation.describe({ type: "offer", sdp: "wins" });
+  assert.equal(polite.pc.remoteDescription?.sdp, "wins");
+  assert.equal(polite.sent.at(-1)?.[0], "answer");
+});
+
+test("the end of candidates is told", () => {
+  const { pc, sent } = begin(true);
+  pc.onicecandidate({ candidate: null });
+  assert.deepEqual(sent, [["ice-candidate", { candidate: "" }]]);
+});
