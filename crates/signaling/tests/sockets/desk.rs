@@ -1,0 +1,189 @@
+//! A real signaling service on port 0, and pages that speak to it over real sockets.
+
+use std::{sync::Arc, time::Duration};
+
+use clap::Parser;
+use futures_util::{SinkExt as _, StreamExt as _};
+use protocol::ice::{IceConfiguration, IceServer};
+use serde_json::{Value, json};
+use service::{
+    http::{HttpArgs, Server, error::recover, serve},
+    shutdown::{Shutdown, Trigger},
+};
+use signaling::{Issued, IssuerLink, Signaling, SignalingArgs};
+use tokio::{
+    io::{AsyncReadExt as _, AsyncWriteExt as _},
+    net::{TcpListener, TcpStream},
+    time::timeout,
+};
+use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
+use warp::Filter as _;
+
+const PATIENCE: Duration = Duration::from_secs(20);
+
+#[derive(Parser)]
+struct Arguments {
+    #[command(flatten)]
+    signaling: SignalingArgs,
+    #[command(flatten)]
+    http: HttpArgs,
+}
+
+/// The service under test.
+pub(crate) struct Desk {
+    pub(crate) address: String,
+    pub(crate) signaling: Signaling,
+    pub(crate) trigger: Trigger,
+}
+
+impl Desk {
+    pub(crate) async fn open(arguments: &[&str]) -> Self {
+        let issued = Issued {
+            configuration: Arc::new(IceConfiguration {
+                ice_servers: vec![IceServer {
+                    urls: vec!["stun:here:1".into()],
+                    username: None,
+                    credential: None,
+                }],
+                ice_transport_policy: None,
+            }),
+            ttl: 3600,
+        };
+        Self::open_with(
+            arguments,
+            IssuerLink::InProcess(Arc::new(move |_| issued.clone())),
+        )
+        .await
+    }
+
+    pub(crate) async fn open_with(arguments: &[&str], issuer: IssuerLink) -> Self {
+        let Arguments { signaling, http } = Arguments::parse_from(["desk"].iter().chain(arguments));
+        let (trigger, shutdown) = Shutdown::manual();
+        let registry = prometheus::Registry::new();
+        let signaling = Signaling::start(&signaling, issuer, &registry, shutdown.clone()).unwrap();
+        let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
+        let address = listener.local_addr().unwrap().to_string();
+        let server = Server {
+            listener,
+            tls: None,
+            limits: http,
+            shutdown,
+        };
+        tokio::spawn(serve(
+            server,
+            warp::service(signaling.routes().recover(recover)),
+        ));
+        Self {
+            address,
+            signaling,
+            trigger,
+        }
+    }
+
+    pub(crate) async fn page(&self) -> Page {
+        let stream = TcpStream::connect(&self.address).await.unwrap();
+        let (socket, _) = client_async(format!("ws://{}/ws", self.address), stream)
+            .await
+            .unwrap();
+        Page { socket }
+    }
+
+    /// A page that joined, and the reply it got.
+    pub(crate) async fn joined(&self, join: Value) -> (Page, Value) {
+        let mut page = self.page().await;
+        page.say(&join).await;
+        let reply = page.hear().await;
+        (page, reply)
+    }
+
+    /// Sends raw HTTP and gives the raw answer's beginning.
+    pub(crate) async fn http(&self, request: &str) -> String {
+        let mut stream = TcpStream::connect(&self.address).await.unwrap();
+        stream.write_all(request.as_bytes()).await.unwrap();
+        let mut answer = vec![0; 2048];
+        let length = timeout(PATIENCE, stream.read(&mut answer))
+            .await
+            .unwrap()
+            .unwrap();
+        String::from_utf8_lossy(&answer[..length]).into_owned()
+    }
+
+    pub(crate) async fn upgrade(&self, headers: &str) -> String {
+        let request = format!(
+            "GET /ws HTTP/1.1\r\nHost: {}\r\nUpgrade: websocket\r\nConnection: keep-alive, Upgrade\r\n\
+             Sec-WebSocket-Version: 13\r\n{headers}\r\n\r\n",
+            self.address
+        );
+        self.http(&request).await
+    }
+}
+
+pub(crate) fn join(pin: &str) -> Value {
+    json!({ "type": "join-pin", "pin": pin, "resume": null })
+}
+
+pub(crate) fn join_again(pin: &str, token: &Value) -> Value {
+    json!({ "type": "join-pin", "pin": pin, "resume": token })
+}
+
+pub(crate) fn join_as_released(pin: &str) -> Value {
+    json!({ "type": "join-pin", "pin": pin })
+}
+
+/// One page's socket.
+pub(crate) struct Page {
+    pub(crate) socket: WebSocketStream<TcpStream>,
+}
+
+impl Page {
+    pub(crate) async fn say(&mut self, message: &Value) {
+        self.say_raw(&message.to_string()).await;
+    }
+
+    pub(crate) async fn say_raw(&mut self, text: &str) {
+        self.socket.send(Message::text(text)).await.unwrap();
+    }
+
+    /// The next message.
+    pub(crate) async fn hear(&mut self) -> Value {
+        loop {
+            match timeout(PATIENCE, self.socket.next())
+                .await
+                .expect("something is said")
+            {
+                Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).unwrap(),
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                other => panic!("instead of a message: {other:?}"),
+            }
+        }
+    }
+
+    pub(crate) async fn hears(&mut self, kind: &str) -> Value {
+        let message = self.hear().await;
+        assert_eq!(message["type"], kind, "{message}");
+        message
+    }
+
+    /// Nothing was said to this page before it is answered now.
+    pub(crate) async fn heard_nothing(&mut self) {
+        self.say(&json!({ "type": "ping" })).await;
+        self.hears("pong").await;
+    }
+
+    /// The code of the close that comes next.
+    pub(crate) async fn is_closed(&mut self) -> u16 {
+        loop {
+            match timeout(PATIENCE, self.socket.next())
+                .await
+                .expect("the socket is closed")
+            {
+                Some(Ok(Message::Close(Some(close)))) => {
+                    assert!(close.reason.len() <= 123);
+                    return close.code.into();
+                }
+                Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                other => panic!("instead of a close: {other:?}"),
+            }
+        }
+    }
+}

@@ -1,0 +1,5 @@
+//! The signaling service over real sockets.
+
+mod calls;
+mod desk;
+mod hostile;
