@@ -1,4 +1,5 @@
 //! The signaling service over real sockets.
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 mod calls;
 mod desk;
