@@ -5,7 +5,10 @@
 
 use std::{ffi::OsString, fmt, path::Path, str::FromStr, time::Duration};
 
-use clap::{Parser, error::ErrorKind};
+use clap::{
+    Parser,
+    error::{ContextKind, ErrorKind},
+};
 
 /// The configuration is wrong (`sysexits.h`: EX_CONFIG).
 pub const EXIT_CONFIG: u8 = 78;
@@ -87,7 +90,7 @@ pub fn try_parse<C: Parser>(
             Stop::Answer(error.render().to_string())
         }
         ErrorKind::ValueValidation | ErrorKind::InvalidValue | ErrorKind::InvalidUtf8 => {
-            Stop::Config(ConfigError::new(one_line(&error.render().to_string())))
+            Stop::Config(ConfigError::new(without_secret(&error)))
         }
         _ => Stop::Usage(error.render().to_string()),
     })
@@ -126,6 +129,17 @@ fn distance(left: &str, right: &str) -> usize {
         }
     }
     row[right.len()]
+}
+
+/// SECURITY: a secret that is refused may be one that is used elsewhere.
+fn without_secret(error: &clap::Error) -> String {
+    let text = one_line(&error.render().to_string());
+    let context = |kind| error.get(kind).map(ToString::to_string).unwrap_or_default();
+    if context(ContextKind::InvalidArg).contains("<SECRET>") {
+        text.replace(&context(ContextKind::InvalidValue), "…")
+    } else {
+        text
+    }
 }
 
 /// clap's message without its decoration: `invalid value 'x' for '--y <Y>': why`.

@@ -101,7 +101,12 @@ mod tests {
         let folder = Folder::open(inside.path()).unwrap();
         assert!(folder.find("out/secret.txt").is_none());
         assert!(folder.find("out").is_none());
-        let tag = || folder.find("page.txt").unwrap().tag(crate::encoding::Encoding::Identity);
+        let tag = || {
+            folder
+                .find("page.txt")
+                .unwrap()
+                .tag(crate::encoding::Encoding::Identity)
+        };
         let first = tag();
         std::fs::write(inside.path().join("page.txt"), "other").unwrap();
         assert_ne!(tag(), first);

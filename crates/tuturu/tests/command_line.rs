@@ -1,0 +1,227 @@
+//! The command line, as a person and a service manager meet it.
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
+
+use std::{
+    io::{BufRead as _, BufReader, Read as _, Write as _},
+    net::{TcpListener, TcpStream},
+    process::{Child, Command, Output, Stdio},
+};
+
+fn tuturu() -> Command {
+    let mut command = Command::new(env!("CARGO_BIN_EXE_tuturu"));
+    for (name, _) in std::env::vars_os() {
+        if name.to_string_lossy().starts_with("TUTURU_") {
+            command.env_remove(name);
+        }
+    }
+    command
+}
+
+fn fails(command: &mut Command) -> (Option<i32>, String) {
+    let Output { status, stderr, .. } = command.output().unwrap();
+    (status.code(), String::from_utf8(stderr).unwrap())
+}
+
+#[test]
+fn help_teaches() {
+    let help =
+        String::from_utf8(tuturu().args(["serve", "--help"]).output().unwrap().stdout).unwrap();
+    for needle in [
+        "TUTURU_LISTEN",
+        "TUTURU_PUBLIC_IP",
+        "TUTURU_WEB_ROOT",
+        "--turn-listen",
+        "--admin-listen",
+        "[default: 0.0.0.0:8080]",
+        "Examples:",
+        "--https",
+    ] {
+        assert!(help.contains(needle), "{needle}: {help}");
+    }
+}
+
+#[test]
+fn every_variable_is_declared_once() {
+    let help =
+        String::from_utf8(tuturu().args(["serve", "--help"]).output().unwrap().stdout).unwrap();
+    let mut seen = std::collections::HashSet::new();
+    for variable in help
+        .split("[env: ")
+        .skip(1)
+        .filter_map(|rest| rest.split(['=', ']']).next())
+    {
+        let known = ["TUTURU_LOG_FORMAT", "TUTURU_LOG_LEVEL"].contains(&variable);
+        assert!(seen.insert(variable) || known, "{variable} twice");
+    }
+    assert!(seen.len() > 40, "{}", seen.len());
+}
+
+#[test]
+fn wrong_configuration_is_one_line_and_78() {
+    let (code, text) = fails(tuturu().arg("serve").env("TUTURU_LISTN", "x"));
+    assert_eq!((code, text.lines().count()), (Some(78), 1), "{text}");
+    assert!(text.contains("Did you mean TUTURU_LISTEN?"));
+    for (name, value) in [
+        ("TUTURU_LISTEN", "nowhere"),
+        ("TUTURU_TURN_SECRET", "changeme-changeme"),
+        ("TUTURU_RELAY_PORTS", "9-1"),
+        ("TUTURU_SEAT_GRACE", "soon"),
+    ] {
+        let (code, text) = fails(tuturu().arg("serve").env(name, value));
+        assert_eq!((code, text.lines().count()), (Some(78), 1), "{text}");
+        assert!(
+            !text.contains("changeme-changeme"),
+            "a secret is not repeated: {text}"
+        );
+    }
+    let both = fails(tuturu().args([
+        "serve",
+        "--turn-secret",
+        "0123456789abcdef",
+        "--turn-secret-file",
+        "/dev/null",
+    ]));
+    assert_eq!(both.0, Some(78), "{}", both.1);
+}
+
+#[test]
+fn wrong_usage_is_2() {
+    assert_eq!(fails(tuturu().arg("dance")).0, Some(2));
+    assert_eq!(fails(tuturu().args(["serve", "--dance"])).0, Some(2));
+}
+
+#[test]
+fn a_taken_port_is_named_with_the_flag_that_changes_it() {
+    let taken = TcpListener::bind("127.0.0.1:0").unwrap();
+    let (code, text) = fails(tuturu().args([
+        "serve",
+        "--listen",
+        &taken.local_addr().unwrap().to_string(),
+    ]));
+    assert_eq!((code, text.lines().count()), (Some(1), 1), "{text}");
+    assert!(
+        text.contains("--listen") && text.contains("in use"),
+        "{text}"
+    );
+}
+
+fn serve(arguments: &[&str]) -> (Child, Vec<String>) {
+    let mut child = tuturu()
+        .args([
+            "serve",
+            "--listen",
+            "127.0.0.1:0",
+            "--admin-listen",
+            "127.0.0.1:0",
+            "--turn-listen",
+            "127.0.0.1:0",
+            "--public-ip",
+            "127.0.0.1",
+        ])
+        .args(arguments)
+        .stdout(Stdio::piped())
+        .stderr(Stdio::null())
+        .spawn()
+        .unwrap();
+    let mut lines = Vec::new();
+    let mut output = BufReader::new(child.stdout.take().unwrap()).lines();
+    while !lines
+        .last()
+        .is_some_and(|line: &String| line.starts_with("This is the quick way"))
+    {
+        lines.push(
+            output
+                .next()
+                .expect("the server says that it is ready")
+                .unwrap(),
+        );
+    }
+    (child, lines)
+}
+
+fn get(url: &str) -> String {
+    let rest = url.strip_prefix("http://").unwrap();
+    let (host, path) = rest.split_once('/').unwrap();
+    let mut stream = TcpStream::connect(host).unwrap();
+    write!(
+        stream,
+        "GET /{path} HTTP/1.1\r\nHost: {host}\r\nConnection: close\r\n\r\n"
+    )
+    .unwrap();
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).unwrap();
+    answer
+}
+
+fn value<'a>(lines: &'a [String], name: &str) -> &'a str {
+    let line = lines
+        .iter()
+        .find(|line| line.trim_start().starts_with(name))
+        .unwrap();
+    line.split_whitespace().nth(1).unwrap()
+}
+
+#[test]
+fn one_process_serves_everything_and_ends_when_asked() {
+    let state = tempfile::tempdir().unwrap();
+    let folder = state.path().join("state");
+    let arguments = [
+        "--state-dir",
+        folder.to_str().unwrap(),
+        "--https",
+        "--https-listen",
+        "127.0.0.1:0",
+    ];
+    let (mut child, lines) = serve(&arguments);
+    let page = value(&lines, "page").to_owned();
+    assert!(
+        lines.iter().any(|line| line.contains("https://localhost:")),
+        "{lines:?}"
+    );
+    assert!(get(&page).contains("<title>tuturu"));
+    assert!(get(&format!("{page}health")).contains(r#""status":"ok""#));
+    let turn = get(&format!("{page}api/turn?service=turn&username=ann"));
+    assert!(
+        turn.contains(&format!(
+            r#""uris":["{}?transport=udp""#,
+            value(&lines, "relay")
+        )),
+        "{turn}"
+    );
+    assert!(get(&format!("{page}api/unknown")).contains("404"));
+    assert!(
+        get(&format!("{page}api/turn")).contains("content-security-policy"),
+        "headers on every answer"
+    );
+    let metrics = value(&lines, "admin");
+    let metrics = get(metrics).split_once("\r\n\r\n").unwrap().1.to_owned();
+    let mut promtool = Command::new("promtool")
+        .args(["check", "metrics"])
+        .stdin(Stdio::piped())
+        .spawn()
+        .expect("apt-get install prometheus");
+    promtool
+        .stdin
+        .take()
+        .unwrap()
+        .write_all(metrics.as_bytes())
+        .unwrap();
+    assert!(promtool.wait().unwrap().success(), "{metrics}");
+    let admin = value(&lines, "admin")
+        .trim_start_matches("http://")
+        .trim_end_matches("/metrics");
+    assert!(tuturu().args(["health", admin]).status().unwrap().success());
+    use std::os::unix::fs::PermissionsExt as _;
+    let mode = std::fs::metadata(folder.join("turn-secret"))
+        .unwrap()
+        .permissions()
+        .mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    Command::new("kill")
+        .args(["-TERM", &child.id().to_string()])
+        .status()
+        .unwrap();
+    assert!(child.wait().unwrap().success());
+    assert_eq!(fails(tuturu().args(["health", admin])).0, Some(1));
+}
