@@ -25,7 +25,8 @@ test: tools ## unit, story, property, golden, service and browser tests
 	$(CARGO) test --package e2e --locked -- --test-threads=1
 
 bench: ## cost of a relayed message and of an idle socket, beside a bare relay
-	$(CARGO) run --release --package e2e --bin bench
+	$(CARGO) build --release --package tuturu --package e2e --bins
+	ulimit -n 20000 && target/release/bench
 
 tools: web-tools ## install what check and test need (Debian packages as root, cargo-deny, npm)
 	@deploy/install-tools

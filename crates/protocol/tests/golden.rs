@@ -1,5 +1,6 @@
 //! The golden files are the wire: every variant encodes to its file, or decodes from it.
 //! The web tests read the same files.
+#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
 
 use std::{collections::BTreeSet, path::PathBuf};
 

@@ -225,3 +225,62 @@ fn one_process_serves_everything_and_ends_when_asked() {
     assert!(child.wait().unwrap().success());
     assert_eq!(fails(tuturu().args(["health", admin])).0, Some(1));
 }
+
+/// docs/config.md is generated: `UPDATE_DOCS=1 cargo test -p tuturu documented`.
+#[test]
+fn every_flag_is_documented() {
+    let help = String::from_utf8(
+        tuturu()
+            .args(["serve", "--help"])
+            .env("COLUMNS", "1000")
+            .output()
+            .unwrap()
+            .stdout,
+    )
+    .unwrap();
+    let table = documentation(&help);
+    let file = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("../../docs/config.md");
+    if std::env::var_os("UPDATE_DOCS").is_some() {
+        std::fs::write(&file, &table).unwrap();
+    }
+    assert_eq!(
+        std::fs::read_to_string(&file).unwrap_or_default(),
+        table,
+        "run it with UPDATE_DOCS=1"
+    );
+}
+
+/// A row for each flag that has a variable: flag, variable, default, what it does.
+fn documentation(help: &str) -> String {
+    let mut table = String::from(
+        "# Configuration\n\nFlags and variables of `tuturu serve`; the services of their own take the same ones for their part. A flag wins \
+         over its variable, the variable over the default. Secrets can also be read from the file that `…_FILE` names. \
+         An unknown `TUTURU_…` variable or a bad value is one clear line and exit code 78.\n\n\
+         | flag | variable | default | what it does |\n|---|---|---|---|\n",
+    );
+    for block in help.split("\n      --").skip(1) {
+        let mut lines = block.lines().map(str::trim).filter(|line| !line.is_empty());
+        let flag = lines.next().unwrap_or_default();
+        let (mut what, mut variable, mut default) = (Vec::new(), "", "");
+        for line in lines {
+            let inside = |name: &str| Some(line.strip_prefix(name)?.trim_end_matches(']'));
+            if let Some(name) = inside("[env: ") {
+                variable = name.split('=').next().unwrap_or_default();
+            } else if let Some(value) = inside("[default: ") {
+                default = value;
+            } else if variable.is_empty()
+                && !line.starts_with("Possible values")
+                && !line.starts_with("- ")
+            {
+                what.push(line);
+            }
+        }
+        if !variable.is_empty() {
+            let what = what.join(" ");
+            table.push_str(&format!(
+                "| `--{flag}` | `{variable}` | {default} | {what} |\n"
+            ));
+        }
+    }
+    table
+}
