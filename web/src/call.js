@@ -3,8 +3,7 @@
 
 /**
  * @typedef {import("./protocol.js").Target} Target @typedef {import("./line.js").LineHappening} LineHappening
- * @typedef {"invalid-pin" | "invalid-link" | "room-full" | "rate-limited" | "replaced" | "server" | "ice-failed" | "insecure"
- *   | "no-webrtc"} CallFailure
+ * @typedef {"invalid-pin" | "invalid-link" | "room-full" | "rate-limited" | "replaced" | "server" | "insecure" | "no-webrtc"} CallFailure
  * @typedef {{ state: "open" } | { state: "lost", retryAt: number, reason: import("./signaling.js").LossReason }
  *   | { state: "retrying" }} Socket
  * @typedef {import("./peer.js").MediaState} MediaState

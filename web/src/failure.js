@@ -23,11 +23,6 @@ const CALL = {
   },
   replaced: { title: "The call goes on in another window", text: "It was opened there after this one.", next: "Close this window, or take the call back." },
   server: { title: "The server could not set the call up", text: "It refused what this page said.", next: "Load the page again, then try once more." },
-  "ice-failed": {
-    title: "The call cannot connect",
-    text: "No way through was found between the two networks.",
-    next: "Try another network, for example your phone's, or ask who runs this server to check its relay.",
-  },
   insecure: {
     title: "This page is not secure",
     text: "Browsers give camera and microphone only to pages that come over https.",

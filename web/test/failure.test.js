@@ -4,7 +4,7 @@ import { test } from "node:test";
 import { browserOf, deviceWords, problemOf, wordsOf } from "../src/failure.js";
 
 test("every failure has a title, a sentence and a next step", () => {
-  const failures = /** @type {const} */ (["invalid-pin", "invalid-link", "room-full", "rate-limited", "replaced", "server", "ice-failed", "insecure", "no-webrtc"]);
+  const failures = /** @type {const} */ (["invalid-pin", "invalid-link", "room-full", "rate-limited", "replaced", "server", "insecure", "no-webrtc"]);
   for (const failure of failures) for (const words of Object.values(wordsOf(failure))) assert.ok(words.length > 10, failure);
 });
 

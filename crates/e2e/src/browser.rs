@@ -271,7 +271,7 @@ impl Browser {
             const analyser = context.createAnalyser();
             context.createMediaStreamSource(new MediaStream(tracks)).connect(analyser);
             const samples = new Float32Array(analyser.fftSize);
-            const end = performance.now() + 30000;
+            const end = performance.now() + 12000;
             for (;;) {
                 analyser.getFloatTimeDomainData(samples);
                 if (Math.max(...samples) > 0.02) break;

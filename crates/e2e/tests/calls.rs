@@ -283,6 +283,52 @@ async fn a_killed_server_stops_no_call_and_is_found_again() -> Result<()> {
 }
 
 #[tokio::test]
+async fn a_shared_screen_is_seen_beside_the_camera() -> Result<()> {
+    let scene = Scene::set(&[]).await?;
+    scene.call().await?;
+    scene.ann.act("share-screen").await?;
+    scene.bob.until("document.querySelector('#remote-second').checkVisibility() && document.querySelector('#remote-second').videoWidth > 0").await?;
+    scene.bob.until("document.querySelector('#remote-video').srcObject.getVideoTracks()[0].readyState === 'live'").await?;
+    scene
+        .ann
+        .until("document.querySelector('[data-action=share-screen]').ariaPressed === 'true'")
+        .await?;
+    scene.ann.act("share-screen").await?;
+    scene
+        .bob
+        .until("!document.querySelector('#remote-second').checkVisibility()")
+        .await?;
+    scene.moving().await?;
+    scene.quiet().await?;
+    scene.end().await
+}
+
+#[tokio::test]
+async fn muting_is_told_and_silences() -> Result<()> {
+    let scene = Scene::set(&[]).await?;
+    scene.call().await?;
+    scene.bob.hears().await?;
+    scene
+        .ann
+        .run("document.dispatchEvent(new KeyboardEvent('keydown', { key: 'm', bubbles: true }))")
+        .await?;
+    scene
+        .bob
+        .until("document.querySelector('#remote-video').hasAttribute('data-silent')")
+        .await?;
+    ensure!(
+        scene.bob.hears().await.is_err(),
+        "nothing is heard of who is muted"
+    );
+    scene
+        .ann
+        .run("document.dispatchEvent(new KeyboardEvent('keydown', { key: 'm', bubbles: true }))")
+        .await?;
+    scene.bob.hears().await?;
+    scene.end().await
+}
+
+#[tokio::test]
 async fn who_is_asked_and_says_no_is_told_how_and_can_still_watch() -> Result<()> {
     let server = Server::start(&[]).await?;
     let driver = Driver::start().await?;

@@ -1,0 +1,129 @@
+//! The services as processes of their own, meeting on the wire.
+
+use std::{process::Stdio, time::Duration};
+
+use anyhow::{Context as _, Result, ensure};
+use futures_util::{SinkExt as _, StreamExt as _};
+use serde_json::Value;
+use tokio::{
+    io::{AsyncBufReadExt as _, BufReader},
+    net::TcpStream,
+    process::{Child, Command},
+    time::timeout,
+};
+use tokio_tungstenite::{client_async, tungstenite::Message};
+
+const TOKEN: &str = "the internal token of the tests";
+
+/// Starts a binary on a free port; it logs its address when it serves.
+async fn start(name: &str, arguments: &[&str]) -> Result<(Child, String)> {
+    let build = Command::new(env!("CARGO"))
+        .args(["build", "--quiet", "--package", name])
+        .status()
+        .await?;
+    ensure!(build.success(), "cannot build {name}");
+    let own = std::env::current_exe()?;
+    let folder = own
+        .parent()
+        .and_then(|folder| folder.parent())
+        .context("a folder")?;
+    let mut child = Command::new(folder.join(name))
+        .args([
+            "--listen",
+            "127.0.0.1:0",
+            "--admin-listen",
+            "127.0.0.1:0",
+            "--log-format",
+            "json",
+        ])
+        .args(arguments)
+        .stderr(Stdio::piped())
+        .kill_on_drop(true)
+        .spawn()?;
+    let stderr = child.stderr.take().context("no log")?;
+    let mut lines = BufReader::new(stderr).lines();
+    let address = async {
+        while let Some(line) = lines.next_line().await? {
+            let event: Value =
+                serde_json::from_str(&line).with_context(|| format!("not JSON: {line}"))?;
+            if event["message"] == "serving" {
+                return Ok(event["address"].as_str().unwrap_or_default().to_owned());
+            }
+        }
+        anyhow::bail!("{name} ended")
+    };
+    let address = timeout(Duration::from_secs(20), address).await??;
+    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
+    Ok((child, address))
+}
+
+async fn ice_servers(signaling: &str) -> Result<Value> {
+    let stream = TcpStream::connect(signaling).await?;
+    let (mut socket, _) = client_async(format!("ws://{signaling}/ws"), stream).await?;
+    let join = r#"{"type":"join-call","call":"AbCdEfGhIjKlMnOpQr-_09","resume":null}"#;
+    socket.send(Message::text(join)).await?;
+    let reply = timeout(Duration::from_secs(20), socket.next())
+        .await?
+        .context("a reply")??;
+    let reply: Value = serde_json::from_str(reply.to_text()?)?;
+    Ok(reply["data"]["iceServers"].clone())
+}
+
+#[tokio::test]
+async fn signaling_hands_out_what_the_issuer_issues_and_goes_on_without_it() -> Result<()> {
+    let uris = "turn:relay.example:3478?transport=udp";
+    let issuer = [
+        "--turn-secret",
+        "the turn secret of the tests",
+        "--turn-uris",
+        uris,
+        "--internal-token",
+        TOKEN,
+    ];
+    let (mut issuer, address) = start("credential-issuer", &issuer).await?;
+    let url = format!("http://{address}/");
+    let arguments = [
+        "--issuer-url",
+        &url,
+        "--internal-token",
+        TOKEN,
+        "--fallback-stun-uris",
+        "stun:fallback.example:3478",
+    ];
+    let (_signaling, signaling) = start("signaling", &arguments).await?;
+    let servers = ice_servers(&signaling).await?;
+    ensure!(
+        servers[0]["urls"][0] == uris && servers[0]["credential"].is_string(),
+        "{servers}"
+    );
+
+    let (_other, other) = start("signaling", &arguments).await?;
+    issuer.kill().await?;
+    ensure!(
+        ice_servers(&signaling).await?[0]["credential"].is_string(),
+        "credentials that are still good"
+    );
+    let servers = ice_servers(&other).await?;
+    ensure!(
+        servers[0]["urls"][0] == "stun:fallback.example:3478",
+        "{servers}"
+    );
+    Ok(())
+}
+
+#[tokio::test]
+async fn the_page_is_a_service_of_its_own() -> Result<()> {
+    use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
+    let (_page, address) = start("static-asset", &[]).await?;
+    let mut stream = TcpStream::connect(&address).await?;
+    stream
+        .write_all(b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
+        .await?;
+    let mut answer = String::new();
+    stream.read_to_string(&mut answer).await?;
+    ensure!(
+        answer.starts_with("HTTP/1.1 200") && answer.contains("<title>tuturu"),
+        "{answer}"
+    );
+    Ok(())
+}
