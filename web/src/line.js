@@ -23,7 +23,7 @@ import { Signaling } from "./signaling.js";
  * @typedef {import("./signaling.js").Surroundings & import("./peer.js").Surroundings & { now: () => number,
  *   randomName: () => string }} Surroundings
  * @typedef {{ url: string, on: (happening: LineHappening) => void, storage: Pick<Storage, "getItem" | "setItem" | "removeItem">,
- *   relayOnly?: boolean, surroundings: Surroundings }} LineOptions
+ *   relayOnly?: boolean, onEnd?: () => void, surroundings: Surroundings }} LineOptions
  */
 
 const TOKEN = "tuturu-resume";
@@ -202,9 +202,7 @@ export class Line {
     this.#present = peerPresent;
     this.#resumes = peerResumes;
     this.#options.on({ type: "joined", offerer, peerPresent, resumed });
-    if (!peerPresent) return;
-    if (offerer && !this.#peer) this.#meet();
-    this.#catchUp();
+    if (peerPresent) this.#catchUp();
   }
 
   /** @param {boolean} resumes */
@@ -224,8 +222,9 @@ export class Line {
     this.#tellState();
   }
 
-  /** Says who is here, and what the other page may have missed. */
+  /** Both are here: begins, says who is here, and what the other page may have missed. */
   #catchUp() {
+    if (this.#offerer && !this.#peer) this.#meet();
     if (!this.#resumes) return;
     if (this.#delivery.unacked().length === 0) this.#say({ kind: "hello" });
     else this.#resend();
@@ -270,8 +269,8 @@ export class Line {
     if (mark) {
       const { fresh, reloaded } = this.#delivery.hear(mark);
       this.#acknowledge();
-      if (!fresh) return;
       this.#options.surroundings.clearTimeout(this.#recogniseTimer);
+      if (!fresh) return;
       if (reloaded) this.#reloaded();
     }
     if (type === "peer-message") return this.#peerMessage(wire.parsePeerMessage(data));
@@ -412,6 +411,7 @@ export class Line {
     clearTimeout(this.#ackTimer);
     clearTimeout(this.#resendTimer);
     this.#drop();
+    this.#options.onEnd?.();
   }
 }
 
@@ -427,23 +427,25 @@ const browser = () => ({
   randomName: () => Array.from(crypto.getRandomValues(new Uint8Array(12)), (byte) => byte.toString(16).padStart(2, "0")).join(""),
 });
 
-/** @param {Omit<LineOptions, "surroundings">} options */
+/** @param {Omit<LineOptions, "surroundings" | "onEnd">} options */
 export const openLine = (options) => {
-  const line = new Line({ ...options, surroundings: browser() });
+  const ears = new AbortController();
+  const line = new Line({ ...options, surroundings: browser(), onEnd: () => ears.abort() });
+  /** @param {EventTarget | undefined} target @param {string} event @param {() => void} heard */
+  const listen = (target, event, heard) => target?.addEventListener(event, heard, { signal: ears.signal });
   const changed = () => line.networkChanged();
-  const seen = () => {
+  listen(window, "online", changed);
+  listen(document, "visibilitychange", () => {
     if (document.visibilityState === "visible") line.retryNow();
-  };
-  window.addEventListener("online", changed);
-  document.addEventListener("visibilitychange", seen);
+  });
   // Where the browser tells of it, a phone that goes from one network to another is noticed at once. The event also
   // comes for mere estimates of speed.
   /** @type {(EventTarget & { type?: string }) | undefined} */
   const connection = Reflect.get(navigator, "connection");
   let kind = connection?.type;
-  connection?.addEventListener("change", () => {
-    if (connection.type !== kind) changed();
-    kind = connection.type;
+  listen(connection, "change", () => {
+    if (connection?.type !== kind) changed();
+    kind = connection?.type;
   });
   return line;
 };

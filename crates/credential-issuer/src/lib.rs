@@ -5,7 +5,6 @@
 
 mod config;
 mod issuer;
-mod rate;
 mod routes;
 pub mod shared_secret;
 

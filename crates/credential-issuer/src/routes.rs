@@ -1,8 +1,8 @@
 //! `GET /api/turn` for the public, `GET /internal/ice-servers` for signaling.
 
 use std::{
-    sync::Arc,
-    time::{Instant, SystemTime, UNIX_EPOCH},
+    sync::{Arc, Mutex, PoisonError},
+    time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
 use prometheus::{IntCounterVec, Opts, Registry};
@@ -11,11 +11,12 @@ use service::{
     client::{self, Address},
     config::Secret,
     http::error::HttpError,
+    rate::{Rate, Rates},
 };
 use subtle::ConstantTimeEq as _;
 use warp::{Filter, Rejection, Reply, reply::Response};
 
-use crate::{issuer::Issuer, rate::Rate};
+use crate::issuer::Issuer;
 
 /// Longest name a client may call itself.
 const NAME_CHARACTERS: usize = 64;
@@ -23,7 +24,7 @@ const NAME_CHARACTERS: usize = 64;
 /// Who may ask for what, and how often.
 #[derive(Clone)]
 pub struct Access {
-    rate: Arc<Rate>,
+    rates: Arc<Mutex<Rates>>,
     requests: IntCounterVec,
     token: Option<Secret>,
 }
@@ -42,8 +43,9 @@ impl Access {
         let options = Opts::new("tuturu_issuer_requests_total", help);
         let requests = IntCounterVec::new(options, &["outcome"])?;
         registry.register(Box::new(requests.clone()))?;
+        let rates = Rates::new(Rate::new(per_minute, Duration::from_secs(60), per_minute));
         Ok(Self {
-            rate: Arc::new(Rate::new(per_minute)),
+            rates: Arc::new(Mutex::new(rates)),
             requests,
             token,
         })
@@ -113,7 +115,9 @@ fn turn(
         .ok_or(HttpError::InvalidRequest(
             "username is 1 to 64 letters, digits and . _ @ + - characters.",
         ))?;
-    let allowed = access.rate.take(address.source(), Instant::now());
+    let mut rates = access.rates.lock().unwrap_or_else(PoisonError::into_inner);
+    let allowed = rates.take(address.source(), Instant::now());
+    drop(rates);
     allowed.map_err(|wait| HttpError::RateLimited(wait.as_secs() + 1))?;
     let (made, ttl) = issuer.issue(name, query.ttl, unix_now());
     access.count("issued");

@@ -57,6 +57,17 @@ impl Server {
         self.child.kill().await.context("cannot kill the server")
     }
 
+    /// Loses the secrets it kept, as a server without a state folder does at each restart.
+    ///
+    /// # Errors
+    /// When they cannot be removed.
+    pub fn forget(&self) -> anyhow::Result<()> {
+        for secret in std::fs::read_dir(self.state.path())? {
+            std::fs::remove_file(secret?.path())?;
+        }
+        Ok(())
+    }
+
     /// Starts it again at the same address, with the secrets it kept.
     ///
     /// # Errors

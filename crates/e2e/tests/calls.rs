@@ -228,6 +228,11 @@ async fn a_page_that_is_loaded_again_is_back_in_the_call() -> Result<()> {
     scene.ann.reload().await?;
     scene.connected().await?;
     scene.moving().await?;
+    // Both at once.
+    let (ann, bob) = tokio::join!(scene.ann.reload(), scene.bob.reload());
+    ann.and(bob)?;
+    scene.connected().await?;
+    scene.moving().await?;
     scene.bob.act("hang-up").await?;
     scene.ann.screen("ended").await?;
     scene.quiet().await?;
@@ -236,6 +241,15 @@ async fn a_page_that_is_loaded_again_is_back_in_the_call() -> Result<()> {
 
 #[tokio::test]
 async fn a_killed_server_stops_no_call_and_is_found_again() -> Result<()> {
+    killed_and_started_again(false).await
+}
+
+#[tokio::test]
+async fn a_server_that_lost_even_its_secrets_stops_no_call() -> Result<()> {
+    killed_and_started_again(true).await
+}
+
+async fn killed_and_started_again(secrets_too: bool) -> Result<()> {
     let mut scene = Scene::set(&[]).await?;
     scene.call().await?;
     scene.moving().await?;
@@ -256,6 +270,9 @@ async fn a_killed_server_stops_no_call_and_is_found_again() -> Result<()> {
             .until("document.querySelector('#notes').textContent.includes('The call goes on')")
             .await?;
         person.sees().await?;
+    }
+    if secrets_too {
+        scene.server.forget()?;
     }
     scene.server.start_again().await?;
     for person in [&scene.ann, &scene.bob] {

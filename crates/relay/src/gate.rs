@@ -5,14 +5,15 @@
 //! which secret made a message is found out here.
 
 use std::{
-    num::NonZeroUsize,
+    net::SocketAddr,
     sync::Arc,
     time::{Duration, Instant},
 };
 
-use lru::LruCache;
-use service::client::{Address, Source};
-use std::net::SocketAddr;
+use service::{
+    client::{Address, Source},
+    rate::{Rate, Rates},
+};
 use stun::{
     attributes::{ATTR_MESSAGE_INTEGRITY, ATTR_REALM, ATTR_USERNAME},
     integrity::MessageIntegrity,
@@ -28,24 +29,24 @@ const BURST: u32 = 20;
 /// And of all sources: what an hour of nonces may cost is about 20 MB.
 const ALL_PER_SECOND: u32 = 50;
 const ALL_BURST: u32 = 500;
-/// Sources remembered.
-const SOURCES: usize = 10_000;
 
 pub(crate) struct Gate {
     secrets: Arc<[String]>,
     account: Arc<Account>,
-    of_source: LruCache<Source, Instant>,
-    all: Instant,
+    rates: Rates,
+    all: Rate,
+    all_paid_until: Instant,
 }
 
 impl Gate {
     pub(crate) fn new(secrets: Arc<[String]>, account: Arc<Account>) -> Self {
-        let size = NonZeroUsize::new(SOURCES).expect("not zero");
+        let second = Duration::from_secs(1);
         Self {
             secrets,
             account,
-            of_source: LruCache::new(size),
-            all: Instant::now(),
+            rates: Rates::new(Rate::new(PER_SECOND, second, BURST)),
+            all: Rate::new(ALL_PER_SECOND, second, ALL_BURST),
+            all_paid_until: Instant::now(),
         }
     }
 
@@ -92,21 +93,10 @@ impl Gate {
         self.secrets.iter().position(made).unwrap_or(0)
     }
 
+    /// Who has used up its own share takes nothing of everybody's.
     fn pays(&mut self, source: Source, now: Instant) -> bool {
-        let all = next(self.all, now, ALL_PER_SECOND, ALL_BURST);
-        let known = self.of_source.get(&source).copied().unwrap_or(now);
-        let (Some(all), Some(own)) = (all, next(known, now, PER_SECOND, BURST)) else {
-            return false;
-        };
-        self.all = all;
-        self.of_source.put(source, own);
-        true
+        let own = self.rates.take(source, now);
+        own.and_then(|()| self.all.take(&mut self.all_paid_until, now))
+            .is_ok()
     }
-}
-
-/// The generic cell rate algorithm: until when it is paid for, if there is room.
-fn next(paid_until: Instant, now: Instant, per_second: u32, burst: u32) -> Option<Instant> {
-    let interval = Duration::from_secs(1) / per_second;
-    let next = paid_until.max(now) + interval;
-    (next <= now + interval * burst).then_some(next)
 }

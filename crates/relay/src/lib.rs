@@ -4,7 +4,7 @@
 //! The protocol is the `turn` crate's. What it lacks is here, around it: credentials that
 //! expire, denied peers, quotas, a TCP listener, and bounds on what strangers can make it
 //! remember. Every listener, and every TCP connection, is a `turn` server of its own: they
-//! share the books ([`book`]), and a closed connection takes its allocations with it.
+//! share the books (`book`), and a closed connection takes its allocations with it.
 
 mod auth;
 mod book;

@@ -10,4 +10,5 @@ pub mod crowd;
 pub mod http;
 pub mod lifecycle;
 pub mod log;
+pub mod rate;
 pub mod shutdown;

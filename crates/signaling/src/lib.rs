@@ -11,7 +11,6 @@ mod ice;
 mod metrics;
 mod origin;
 mod outbox;
-mod rate;
 mod routes;
 mod socket;
 mod token;
@@ -23,6 +22,7 @@ use rooms::Limits;
 use service::{
     config::{ConfigError, Secret, secret_or_file},
     crowd::Crowd,
+    rate::Rate,
     shutdown::Shutdown,
 };
 use tokio::sync::{mpsc, oneshot};
@@ -60,8 +60,7 @@ struct SocketLimits {
     outbox: OutboxLimits,
     max_message: usize,
     read_buffer: usize,
-    message_rate: u32,
-    message_burst: u32,
+    message_rate: Rate,
     join_timeout: Duration,
     ping_interval: Duration,
     ping_timeout: Duration,
@@ -98,8 +97,11 @@ impl Signaling {
                 outbox: args.outbox(),
                 max_message: args.max_message,
                 read_buffer: args.read_buffer,
-                message_rate: args.message_rate,
-                message_burst: args.message_burst,
+                message_rate: Rate::new(
+                    args.message_rate,
+                    Duration::from_secs(1),
+                    args.message_burst,
+                ),
                 join_timeout: args.join_timeout,
                 ping_interval: args.ping_interval,
                 ping_timeout: args.ping_timeout,

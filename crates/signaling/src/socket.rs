@@ -29,7 +29,6 @@ use crate::{
     hub::{Command, Join, deliver, unix_now},
     ice::Issued,
     outbox::{Batch, Outbox},
-    rate::Rate,
 };
 
 /// Two people to a call.
@@ -61,7 +60,7 @@ where
     };
     let now = Instant::now();
     let mut socket = Socket {
-        rate: Rate::new(shared.limits.message_rate, shared.limits.message_burst, now),
+        paid_until: now,
         shared,
         source,
         client,
@@ -92,7 +91,8 @@ struct Socket<S> {
     asking: Option<JoinHandle<Issued>>,
     room: Option<RoomKey>,
     resumable: bool,
-    rate: Rate,
+    /// Messages are paid for until then.
+    paid_until: Instant,
     opened: Instant,
     heard: Instant,
     pinged: Instant,
@@ -146,8 +146,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket<S> {
         if let Some((code, reason)) = end.close() {
             self.outbox.close(code, reason);
             let batch = self.outbox.take().await;
-            // It is over either way.
-            let _ = self.write(batch).await;
+            if self.write(batch).await.is_ok() {
+                self.say_goodbye().await;
+            }
         }
         end
     }
@@ -158,7 +159,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket<S> {
         loop {
             tokio::select! {
                 batch = self.outbox.take() => match self.write(batch).await {
-                    Ok(true) => return self.say_goodbye().await,
+                    Ok(true) => {
+                        self.say_goodbye().await;
+                        return End::ByServer;
+                    }
                     Ok(false) => {}
                     Err(_) => return End::Lost,
                 },
@@ -192,11 +196,10 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket<S> {
 
     /// Waits a moment for the page to answer the close, so that it reads it before the
     /// connection goes.
-    async fn say_goodbye(&mut self) -> End {
+    async fn say_goodbye(&mut self) {
         let answer = async { while let Some(Ok(_)) = self.stream.next().await {} };
         // A page that does not answer is cut off.
         let _ = tokio::time::timeout(Duration::from_secs(2), answer).await;
-        End::ByServer
     }
 
     async fn hear(
@@ -209,7 +212,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket<S> {
             Some(Ok(frame)) => frame,
         };
         self.heard = Instant::now();
-        if !self.rate.allows(self.heard) {
+        let rate = self.shared.limits.message_rate;
+        if rate.take(&mut self.paid_until, self.heard).is_err() {
             return Err(End::TooFast);
         }
         match frame {

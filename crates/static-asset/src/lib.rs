@@ -3,7 +3,7 @@
 //! A request goes through a list, in order: method, path, file, encoding, conditions,
 //! range. Defences:
 //! 1. A path is decoded once and split; a segment that is empty, hidden, or names a parent
-//!    ends the request ([`path`]).
+//!    ends the request (`path`).
 //! 2. In a folder, the file's real path must be inside the folder's real path.
 //! 3. Every answer, whatever its status, carries the security headers ([`security`]).
 
