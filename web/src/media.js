@@ -132,15 +132,11 @@ export class Media {
     this.#news("changed");
   }
 
-  /** Off means off: the camera's light goes out. @param {boolean} on */
-  async showCamera(on) {
-    this.cameraWanted = on;
-    if (on) {
-      await this.acquire();
-    } else {
-      this.camera?.stop();
-      this.camera = null;
-    }
+  /** Off means off: the camera's light goes out. */
+  hideCamera() {
+    this.cameraWanted = false;
+    this.camera?.stop();
+    this.camera = null;
     this.#news("changed");
   }
 

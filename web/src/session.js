@@ -93,6 +93,8 @@ export class Session {
   async #acquire() {
     await this.#media.acquire();
     this.#offer();
+    const words = this.#problem();
+    if (words && this.#call().screen === "call") this.#view.note(`${words.title}. ${words.text}`);
   }
 
   /** Shows and sends what there is. */
@@ -102,8 +104,12 @@ export class Session {
     this.#line?.setMuted(muted);
     this.#watchLevel();
     this.#view.show(this.#call(), this.#media);
+    this.#view.problem(this.#problem());
+  }
+
+  #problem() {
     const { problem } = this.#media;
-    this.#view.problem(problem && deviceWords(problem, browserOf(navigator.userAgent)));
+    return problem && deviceWords(problem, browserOf(navigator.userAgent));
   }
 
   /** @param {import("./media.js").MediaNews} news */
@@ -137,7 +143,9 @@ export class Session {
       case "be-quiet":
         return media.mute(action === "be-quiet");
       case "toggle-camera":
-        return void media.showCamera(media.camera === null);
+        if (media.camera) return media.hideCamera();
+        media.cameraWanted = true;
+        return void this.#acquire();
       case "flip-camera":
         return void media.flip();
       case "share-screen":
