@@ -4,9 +4,11 @@
 //! deadline. Every process is a child of the test and ends with it.
 
 mod browser;
+mod build;
 mod driver;
 mod server;
 
 pub use browser::{Browser, Options};
+pub use build::binary;
 pub use driver::Driver;
 pub use server::Server;

@@ -1,11 +1,6 @@
 //! The server under test: the very binary that `make run` starts.
 
-use std::{
-    path::{Path, PathBuf},
-    process::Stdio,
-    sync::OnceLock,
-    time::Duration,
-};
+use std::{path::Path, process::Stdio, time::Duration};
 
 use anyhow::{Context as _, bail};
 use tempfile::TempDir;
@@ -15,6 +10,8 @@ use tokio::{
     task::JoinHandle,
     time::timeout,
 };
+
+use crate::binary;
 
 const START: Duration = Duration::from_secs(30);
 
@@ -102,7 +99,7 @@ async fn spawn(
     listen: &str,
     arguments: &[String],
 ) -> anyhow::Result<(Child, JoinHandle<String>, String, String)> {
-    let mut child = Command::new(binary()?)
+    let mut child = Command::new(binary("tuturu")?)
         .args([
             "--log-level",
             "debug",
@@ -155,24 +152,4 @@ async fn spawn(
         Ok(Err(error)) => Err(error.context(log.await?)),
         Err(_) => bail!("tuturu is not ready after {START:?}"),
     }
-}
-
-/// Built once for each run of the tests: what is tested is what is in the tree.
-fn binary() -> anyhow::Result<&'static PathBuf> {
-    static BINARY: OnceLock<Result<PathBuf, String>> = OnceLock::new();
-    let built = BINARY.get_or_init(|| {
-        let built = std::process::Command::new(env!("CARGO"))
-            .args(["build", "--quiet", "--package", "tuturu"])
-            .status();
-        let folder = std::env::current_exe().ok();
-        let folder = folder
-            .as_deref()
-            .and_then(Path::parent)
-            .and_then(Path::parent);
-        match (built, folder) {
-            (Ok(status), Some(folder)) if status.success() => Ok(folder.join("tuturu")),
-            _ => Err("cannot build tuturu".into()),
-        }
-    });
-    built.as_ref().map_err(|why| anyhow::anyhow!("{why}"))
 }

@@ -17,17 +17,7 @@ const TOKEN: &str = "the internal token of the tests";
 
 /// Starts a binary on a free port; it logs its address when it serves.
 async fn start(name: &str, arguments: &[&str]) -> Result<(Child, String)> {
-    let build = Command::new(env!("CARGO"))
-        .args(["build", "--quiet", "--package", name])
-        .status()
-        .await?;
-    ensure!(build.success(), "cannot build {name}");
-    let own = std::env::current_exe()?;
-    let folder = own
-        .parent()
-        .and_then(|folder| folder.parent())
-        .context("a folder")?;
-    let mut child = Command::new(folder.join(name))
+    let mut child = Command::new(e2e::binary(name)?)
         .args([
             "--listen",
             "127.0.0.1:0",

@@ -20,6 +20,7 @@ use warp::{Filter as _, Reply, reply::Response};
 use crate::{
     client::ProxyArgs,
     http::{HttpArgs, Server, error::recover, serve},
+    process::Process,
     shutdown::Shutdown,
 };
 
@@ -78,6 +79,9 @@ impl Admin {
         let build = IntGaugeVec::new(options, &["version"])?;
         build.with_label_values(&[env!("CARGO_PKG_VERSION")]).set(1);
         registry.register(Box::new(build))?;
+        if let Some(process) = Process::new()? {
+            registry.register(Box::new(process))?;
+        }
         Ok(Self {
             registry,
             checks: Vec::new(),
@@ -107,10 +111,10 @@ impl Admin {
         self.ready.clone()
     }
 
-    /// Serves until the shutdown, which also makes the service not ready.
+    /// Serves for as long as it is polled: a requested shutdown makes the service not ready,
+    /// and its last requests and calls can still be watched.
     pub async fn serve(self, listener: TcpListener, shutdown: Shutdown) {
         let admin = Arc::new(self);
-        let stopping = shutdown.clone();
         let live = {
             let admin = Arc::clone(&admin);
             warp::path!("live").then(move || Arc::clone(&admin).live())
@@ -118,7 +122,7 @@ impl Admin {
         let ready = {
             let admin = Arc::clone(&admin);
             warp::path!("ready").map(move || {
-                let ready = admin.ready.is_ready() && !stopping.is_requested();
+                let ready = admin.ready.is_ready() && !shutdown.is_requested();
                 answer(ready, if ready { "ready" } else { "not ready" })
             })
         };
@@ -133,6 +137,7 @@ impl Admin {
             max_connections_per_source: 64,
             proxy: ProxyArgs::default(),
         };
+        let (_never_pulled, shutdown) = Shutdown::manual();
         let server = Server {
             listener,
             tls: None,

@@ -75,22 +75,34 @@ pub fn try_parse<C: Parser>(
     variables: impl IntoIterator<Item = OsString>,
 ) -> Result<C, Stop> {
     let known = known_variables(&C::command());
-    for name in variables {
-        let name = name.to_string_lossy();
-        if name.starts_with("TUTURU_") && !known.iter().any(|known| *known == name) {
-            return Err(Stop::Config(unknown_variable(&name, &known)));
-        }
+    let mut unknown: Vec<_> = variables
+        .into_iter()
+        .map(|name| name.to_string_lossy().into_owned())
+        .filter(|name| name.starts_with("TUTURU_") && !known.contains(name))
+        .map(|name| unknown_variable(&name, &known))
+        .collect();
+    if !unknown.is_empty() {
+        unknown.sort();
+        let sentence = format!("{} See --help.", unknown.join(" "));
+        return Err(Stop::Config(ConfigError::new(sentence)));
     }
+    let arguments: Vec<OsString> = arguments.into_iter().collect();
     #[expect(
         clippy::wildcard_enum_match_arm,
         reason = "every other kind is about usage"
     )]
-    C::try_parse_from(arguments).map_err(|error| match error.kind() {
+    C::try_parse_from(&arguments).map_err(|error| match error.kind() {
         ErrorKind::DisplayHelp | ErrorKind::DisplayVersion => {
             Stop::Answer(error.render().to_string())
         }
         ErrorKind::ValueValidation | ErrorKind::InvalidValue | ErrorKind::InvalidUtf8 => {
-            Stop::Config(ConfigError::new(without_secret(&error)))
+            let text = without_secret(&error);
+            Stop::Config(ConfigError::new(with_origin(
+                text,
+                &error,
+                &arguments,
+                &C::command(),
+            )))
         }
         _ => Stop::Usage(error.render().to_string()),
     })
@@ -107,14 +119,12 @@ pub fn known_variables(command: &clap::Command) -> Vec<String> {
     own.chain(nested).collect()
 }
 
-fn unknown_variable(name: &str, known: &[String]) -> ConfigError {
+fn unknown_variable(name: &str, known: &[String]) -> String {
     let nearest = known.iter().min_by_key(|known| distance(name, known));
     let hint = nearest
         .filter(|known| distance(name, known) <= 4)
         .map_or_else(String::new, |known| format!(" Did you mean {known}?"));
-    ConfigError::new(format!(
-        "{name} is not a variable of this program.{hint} See --help."
-    ))
+    format!("{name} is not a variable of this program.{hint}")
 }
 
 /// Levenshtein distance.
@@ -140,6 +150,40 @@ fn without_secret(error: &clap::Error) -> String {
     } else {
         text
     }
+}
+
+/// clap names the flag even when the value came from its variable; people look for the
+/// name that they wrote.
+fn with_origin(
+    text: String,
+    error: &clap::Error,
+    arguments: &[OsString],
+    command: &clap::Command,
+) -> String {
+    let Some(shown) = error.get(ContextKind::InvalidArg).map(ToString::to_string) else {
+        return text;
+    };
+    let flag = shown.split(' ').next().unwrap_or_default();
+    let written = arguments.iter().any(|argument| {
+        let argument = argument.to_string_lossy();
+        argument.split('=').next() == Some(flag)
+    });
+    match variable_of(command, flag.trim_start_matches('-')) {
+        Some(variable) if !written => text.replace(&format!("'{shown}'"), &variable),
+        _ => text,
+    }
+}
+
+fn variable_of(command: &clap::Command, long: &str) -> Option<String> {
+    let mut own = command.get_arguments();
+    let found = own.find(|argument| argument.get_long() == Some(long));
+    found
+        .and_then(|argument| argument.get_env())
+        .map(|name| name.to_string_lossy().into_owned())
+        .or_else(|| {
+            let mut nested = command.get_subcommands();
+            nested.find_map(|command| variable_of(command, long))
+        })
 }
 
 /// clap's message without its decoration: `invalid value 'x' for '--y <Y>': why`.
@@ -309,6 +353,14 @@ mod tests {
                 .contains("Did you mean TUTURU_EXAMPLE_TIME?")
         );
         assert!(read(&[], &["TUTURU_EXAMPLE_TIME", "PATH"]).is_ok());
+        let Err(Stop::Config(error)) = read(&[], &["TUTURU_B", "TUTURU_A"]) else {
+            panic!()
+        };
+        let text = error.to_string();
+        assert!(
+            text.contains("TUTURU_A") && text.contains("TUTURU_B"),
+            "all at once: {text}"
+        );
     }
 
     #[test]

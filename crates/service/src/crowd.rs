@@ -31,7 +31,7 @@ pub enum Crowded {
 #[derive(Debug)]
 pub struct Place {
     crowd: Crowd,
-    source: Source,
+    source: Option<Source>,
 }
 
 impl Crowd {
@@ -52,6 +52,20 @@ impl Crowd {
     /// # Errors
     /// [`Crowded`] says which limit is reached.
     pub fn take(&self, source: Source) -> Result<Place, Crowded> {
+        self.take_for(Some(source))
+    }
+
+    /// One more that speaks for many sources, like a proxy's connection: counted in the
+    /// total only.
+    ///
+    /// # Errors
+    /// [`Crowded::Server`].
+    pub fn take_shared(&self) -> Result<Place, Crowded> {
+        self.take_for(None)
+    }
+
+    fn take_for(&self, source: Option<Source>) -> Result<Place, Crowded> {
+        // Held to the end: the two counts change together.
         let mut of_source = self
             .of_source
             .lock()
@@ -59,11 +73,13 @@ impl Crowd {
         if *self.total.borrow() >= self.limit {
             return Err(Crowded::Server);
         }
-        let count = of_source.entry(source).or_default();
-        if *count >= self.limit_of_source {
-            return Err(Crowded::Source);
+        if let Some(source) = source {
+            let count = of_source.entry(source).or_default();
+            if *count >= self.limit_of_source {
+                return Err(Crowded::Source);
+            }
+            *count += 1;
         }
-        *count += 1;
         self.total.send_modify(|total| *total += 1);
         Ok(Place {
             crowd: self.clone(),
@@ -88,10 +104,12 @@ impl Drop for Place {
     fn drop(&mut self) {
         let lock = self.crowd.of_source.lock();
         let mut of_source = lock.unwrap_or_else(PoisonError::into_inner);
-        if let Some(count) = of_source.get_mut(&self.source) {
+        if let Some(source) = self.source
+            && let Some(count) = of_source.get_mut(&source)
+        {
             *count -= 1;
             if *count == 0 {
-                of_source.remove(&self.source);
+                of_source.remove(&source);
             }
         }
         self.crowd.total.send_modify(|total| *total -= 1);
@@ -117,7 +135,9 @@ mod tests {
         assert_eq!(crowd.take(source(3)).unwrap_err(), Crowded::Server);
         drop(first);
         assert!(crowd.take(source(1)).is_ok());
-        drop((second, third));
+        let shared = crowd.take_shared().unwrap();
+        assert_eq!(crowd.take_shared().unwrap_err(), Crowded::Server);
+        drop((second, third, shared));
         crowd.gone().await;
         assert!(crowd.of_source.lock().unwrap().is_empty());
     }

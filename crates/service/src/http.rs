@@ -23,9 +23,9 @@ use tokio_rustls::{TlsAcceptor, rustls::ServerConfig};
 use tower_service::Service;
 
 use crate::{
-    client::ProxyArgs,
+    client::{Address, ProxyArgs},
     config::duration,
-    crowd::{Crowd, Place},
+    crowd::{Crowd, Crowded, Place},
     shutdown::Shutdown,
 };
 
@@ -59,7 +59,7 @@ pub struct HttpArgs {
     )]
     pub max_connections: usize,
 
-    /// HTTP connections from one source, above it 429. Proxies are exempt.
+    /// HTTP connections from one source, above it 429. Trusted proxies are exempt.
     #[arg(
         long,
         env = "TUTURU_MAX_CONNECTIONS_PER_SOURCE",
@@ -87,7 +87,7 @@ pub struct Server {
 
 /// Serves until the shutdown is requested and requests in flight are answered. Upgraded
 /// connections belong to their handlers and are not waited for. The handler finds the
-/// client's [`Address`](crate::client::Address) in the request's extensions.
+/// client's [`Address`] in the request's extensions.
 pub async fn serve<S, B>(server: Server, service: S)
 where
     S: Service<Request<Incoming>, Response = Response<B>, Error = Infallible>,
@@ -145,17 +145,11 @@ where
     let _ = timeout(FINISH, finished).await;
 }
 
-fn admit(
-    crowd: &Crowd,
-    proxy: &ProxyArgs,
-    peer: SocketAddr,
-) -> Result<Option<Place>, crate::crowd::Crowded> {
+fn admit(crowd: &Crowd, proxy: &ProxyArgs, peer: SocketAddr) -> Result<Place, Crowded> {
     if proxy.trusts(peer.ip()) {
-        return Ok(None);
+        return crowd.take_shared();
     }
-    crowd
-        .take(crate::client::Address::new(peer.ip()).source())
-        .map(Some)
+    crowd.take(Address::new(peer.ip()).source())
 }
 
 /// The listener outlives a process that is short of descriptors, and connections that end

@@ -10,5 +10,6 @@ pub mod crowd;
 pub mod http;
 pub mod lifecycle;
 pub mod log;
+mod process;
 pub mod rate;
 pub mod shutdown;

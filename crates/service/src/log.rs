@@ -13,12 +13,19 @@ use crate::config::ConfigError;
 #[command(next_help_heading = "Logging")]
 pub struct LogArgs {
     /// Form of the log lines.
-    #[arg(long, env = "TUTURU_LOG_FORMAT", value_enum, default_value = "human")]
+    #[arg(
+        long,
+        global = true,
+        env = "TUTURU_LOG_FORMAT",
+        value_enum,
+        default_value = "human"
+    )]
     pub log_format: LogFormat,
 
     /// Level, or levels by module: `debug`, `info,signaling=debug`.
     #[arg(
         long,
+        global = true,
         env = "TUTURU_LOG_LEVEL",
         default_value = "info",
         value_name = "LEVEL"

@@ -160,15 +160,15 @@ pub(crate) async fn run(mut args: ServeArgs) -> anyhow::Result<()> {
             server(listener, https).await;
         }
     };
-    tokio::join!(
-        server(listener, None),
-        https,
-        admin.serve(admin_listener, shutdown.clone()),
-        async {
-            shutdown.requested().await;
-            signaling.drain().await;
-        },
-    );
+    let drain = async {
+        shutdown.requested().await;
+        signaling.drain().await;
+    };
+    // The admin listener has no end of its own: it tells of the drain as well.
+    tokio::select! {
+        _ = async { tokio::join!(server(listener, None), https, drain) } => {}
+        () = admin.serve(admin_listener, shutdown.clone()) => {}
+    }
     relay.close().await;
     Ok(())
 }
