@@ -23,6 +23,8 @@
 
 /** @type {Call} */
 export const HOME = { screen: "home" };
+/** @type {Effect[]} */
+const leaving = [{ type: "hang-up" }, { type: "forget" }];
 /** @type {Socket} */
 const RETRYING = { state: "retrying" };
 
@@ -33,7 +35,12 @@ const say = (text, urgent = false) => ({ type: "say", text, urgent });
 export const next = (call, happening, now) => {
   switch (happening.type) {
     case "go":
-      return [{ screen: "lobby", target: happening.target, fresh: happening.fresh }, { type: "devices" }];
+      return [
+        { screen: "lobby", target: happening.target, fresh: happening.fresh },
+        // Another link was opened in the middle of a call.
+        ...(call.screen === "home" ? [] : leaving),
+        { type: "devices" },
+      ];
     case "resume":
       return [waiting(happening.target, now), { type: "devices" }, { type: "join", target: happening.target }];
     case "broken":

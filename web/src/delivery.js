@@ -4,23 +4,31 @@
 /** @typedef {import("./protocol.js").Mark} Mark @typedef {import("./protocol.js").RelayedType} RelayedType */
 /** @typedef {{ type: RelayedType, data: unknown, mark: Mark }} Numbered */
 
-/** More than this waiting means that the other page will not catch up. A new epoch makes it begin anew, as after a reload. */
+/** More than this waiting means that the other page will not catch up. It goes on with what comes from now on. */
 const LIMIT = 512;
+
+/** An epoch is a page load and a count: `<page>-<n>`. @param {string} epoch */
+const pageOf = (epoch) => epoch.slice(0, epoch.lastIndexOf("-"));
 
 export class Delivery {
   /** @type {Numbered[]} */
   #unacked = [];
   #seq = 0;
+  #epochs = 0;
   /** @type {string | null} */
   #remoteEpoch = null;
+  /** The page load that was opposite last, even when its messages are forgotten. @type {string | null} */
+  #remotePage = null;
   #seen = 0;
-  #newEpoch;
-  #epoch;
+  #page;
 
-  /** @param {() => string} newEpoch draws a name that no other page load has */
-  constructor(newEpoch) {
-    this.#newEpoch = newEpoch;
-    this.#epoch = newEpoch();
+  /** @param {string} page a name that no other page load has */
+  constructor(page) {
+    this.#page = page;
+  }
+
+  get #epoch() {
+    return `${this.#page}-${this.#epochs}`;
   }
 
   /** Numbers a message and keeps it. @param {RelayedType} type @param {unknown} data @returns {Numbered} */
@@ -33,8 +41,8 @@ export class Delivery {
   }
 
   /**
-   * A numbered message came. `fresh`: take it. `reloaded`: the other page was loaded anew, so its connection is new, and
-   * numbering starts afresh in both directions.
+   * A numbered message came. `fresh`: take it. `reloaded`: another page load is opposite than before, so its connection is
+   * new, and it knows nothing of what was sent before.
    * @param {Mark} mark @returns {{ fresh: boolean, reloaded: boolean }}
    */
   hear({ epoch, seq }) {
@@ -44,8 +52,10 @@ export class Delivery {
       return { fresh: true, reloaded: false };
     }
     if (seq !== 1) return { fresh: false, reloaded: false };
-    const reloaded = this.#remoteEpoch !== null;
+    const page = pageOf(epoch);
+    const reloaded = this.#remotePage !== null && this.#remotePage !== page;
     if (reloaded) this.#restart();
+    this.#remotePage = page;
     this.#remoteEpoch = epoch;
     this.#seen = 1;
     return { fresh: true, reloaded };
@@ -69,7 +79,7 @@ export class Delivery {
 
   /** The other page left for good: whoever comes next knows nothing. */
   forget() {
-    this.#remoteEpoch = null;
+    this.#remoteEpoch = this.#remotePage = null;
     this.#seen = 0;
     this.#restart();
   }
@@ -77,6 +87,6 @@ export class Delivery {
   #restart() {
     this.#unacked = [];
     this.#seq = 0;
-    this.#epoch = this.#newEpoch();
+    this.#epochs += 1;
   }
 }

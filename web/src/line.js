@@ -30,6 +30,9 @@ const TOKEN = "tuturu-resume";
 const ACK_AFTER_MS = 80;
 const RESEND_MS = 3000;
 const STATS_MS = 2000;
+/** Fits into what the server keeps for a slow reader, twice. */
+const RESEND_WINDOW = 30;
+const FAREWELL_MS = 15_000;
 /** How long a page that was here before may take to say who it is. */
 const RECOGNISE_MS = 2000;
 
@@ -61,6 +64,12 @@ export class Line {
   /** @type {number | undefined} */
   #recogniseTimer;
   #resendMs = RESEND_MS;
+  /** There is more to send again than fits at once. */
+  #moreToSend = false;
+  /** The other one's seat is gone, but its media is not. */
+  #gone = false;
+  /** What is still to be said after the hang-up. @type {string[] | null} */
+  #farewell = null;
   #options;
   #delivery;
   #signaling;
@@ -69,7 +78,7 @@ export class Line {
   constructor(options) {
     this.#options = options;
     this.#relayOnly = options.relayOnly ?? false;
-    this.#delivery = new Delivery(options.surroundings.randomName);
+    this.#delivery = new Delivery(options.surroundings.randomName());
     this.#signaling = new Signaling(options.url, (event) => this.#heard(event), options.surroundings);
   }
 
@@ -118,8 +127,17 @@ export class Line {
 
   /** For good. */
   hangUp() {
-    this.#options.storage.removeItem(TOKEN);
-    this.#signaling.end(wire.LEAVE);
+    const { storage, surroundings } = this.#options;
+    const token = storage.getItem(TOKEN);
+    storage.removeItem(TOKEN);
+    if (this.#signaling.isOpen || !this.#target || !token) {
+      this.#signaling.end(wire.LEAVE);
+    } else {
+      // The other one must not wait for who has left: the server is told as soon as it is back.
+      this.#farewell = [wire.join(this.#target, token), wire.LEAVE];
+      surroundings.setTimeout(() => this.#signaling.end(), FAREWELL_MS);
+      this.#signaling.retryNow();
+    }
     this.#end();
   }
 
@@ -132,6 +150,11 @@ export class Line {
   /** @param {import("./signaling.js").SignalingEvent} event */
   #heard(event) {
     const { on } = this.#options;
+    if (this.#farewell) {
+      if (event.type !== "open") return;
+      for (const text of this.#farewell) this.#signaling.send(text);
+      return this.#signaling.end();
+    }
     switch (event.type) {
       case "open":
         on({ type: "socket-open" });
@@ -168,10 +191,12 @@ export class Line {
         this.#present = false;
         return on({ type: "peer-away" });
       case "peer-left":
-        this.#present = false;
-        this.#delivery.forget();
-        this.#drop();
-        return on({ type: "peer-left" });
+        // Who was away for too long has lost the seat; as long as the media flows the call goes on.
+        if (!this.#present && this.#peer?.state === "connected") {
+          this.#gone = true;
+          return;
+        }
+        return this.#left();
       case "offer":
       case "answer":
       case "ice-candidate":
@@ -179,7 +204,9 @@ export class Line {
         return this.#relayed(message);
       case "ack":
         this.#resendMs = RESEND_MS;
-        return this.#delivery.acknowledged(message.mark);
+        this.#delivery.acknowledged(message.mark);
+        if (this.#moreToSend) this.#resend();
+        return;
       case "ice-servers":
         this.#iceServers = message.iceServers;
         return this.#peer?.setIceServers(message.iceServers);
@@ -202,12 +229,26 @@ export class Line {
     this.#present = peerPresent;
     this.#resumes = peerResumes;
     this.#options.on({ type: "joined", offerer, peerPresent, resumed });
-    if (peerPresent) this.#catchUp();
+    if (!peerPresent) return;
+    if (resumed && !peerResumes && !this.#peer) {
+      // A released page cannot begin again with a page that was loaded anew.
+      this.#signaling.send(wire.LEAVE);
+      return this.#left();
+    }
+    this.#catchUp();
+  }
+
+  #left() {
+    this.#present = this.#gone = false;
+    this.#delivery.forget();
+    this.#drop();
+    this.#options.on({ type: "peer-left" });
   }
 
   /** @param {boolean} resumes */
   #peerJoined(resumes) {
     const { on, surroundings } = this.#options;
+    this.#gone = false;
     this.#setOfferer(true);
     this.#present = true;
     this.#resumes = resumes;
@@ -228,6 +269,7 @@ export class Line {
     if (!this.#resumes) return;
     if (this.#delivery.unacked().length === 0) this.#say({ kind: "hello" });
     else this.#resend();
+    this.#tellState();
     if (this.#peer && this.#peer.state !== "connected" && this.#peer.state !== "connecting") this.#peer.restart();
   }
 
@@ -247,11 +289,13 @@ export class Line {
           case "send":
             return this.#send(event.message, event.data);
           case "state":
+            if (this.#gone && event.state === "failed") return this.#left();
             return on({ type: "media", state: event.state });
           case "remote":
             return on({ type: "remote", tracks: event.tracks });
           case "restart-wanted":
-            return this.#say({ kind: "restart" });
+            // Asked again soon: while nobody hears it, it need not wait in line.
+            return this.#signaling.isOpen && this.#present ? this.#say({ kind: "restart" }) : undefined;
           case "slow":
             return on({ type: "slow" });
         }
@@ -334,7 +378,8 @@ export class Line {
   }
 
   #tellState() {
-    if (!this.#present) return;
+    // Told again at the next reunion.
+    if (!this.#present || !this.#signaling.isOpen) return;
     const { audio, camera, screen } = this.#tracks;
     const state = { microphone: audio !== null && !this.#muted, camera: camera !== null, screen: screen !== null };
     this.#say({ kind: "state", ...state, audioOnly: this.#saveData });
@@ -345,7 +390,9 @@ export class Line {
   }
 
   #resend() {
-    for (const { type, data, mark } of this.#delivery.unacked()) this.#signaling.send(wire.relayed(type, data, mark));
+    const unacked = this.#delivery.unacked();
+    this.#moreToSend = unacked.length > RESEND_WINDOW;
+    for (const { type, data, mark } of unacked.slice(0, RESEND_WINDOW)) this.#signaling.send(wire.relayed(type, data, mark));
     this.#resendLater();
   }
 

@@ -28,6 +28,8 @@ export class Media {
   /** @type {"user" | "environment"} */ facing = "user";
   muted = false;
   cameraWanted = true;
+  /** Counts releases: what was asked for before one is not taken after it. */
+  #releases = 0;
   chosen = remembered();
   #news;
 
@@ -72,12 +74,16 @@ export class Media {
   async #ask(audio, video, anyDevice = false) {
     /** @param {DeviceKind} kind */
     const device = (kind) => (this.chosen[kind] && !anyDevice ? { deviceId: { exact: this.chosen[kind] } } : {});
+    const releases = this.#releases;
     try {
       const stream = await navigator.mediaDevices.getUserMedia({
         audio: audio && { echoCancellation: true, noiseSuppression: true, autoGainControl: true, ...device("audioinput") },
         video: video && { width: { ideal: 1280 }, height: { ideal: 720 }, frameRate: { ideal: 30 }, facingMode: this.facing, ...device("videoinput") },
       });
-      for (const track of stream.getTracks()) this.#take(track);
+      for (const track of stream.getTracks()) {
+        if (releases === this.#releases) this.#take(track);
+        else track.stop();
+      }
       return [];
     } catch (error) {
       const { name, message } = /** @type {DOMException} */ (error);
@@ -160,10 +166,12 @@ export class Media {
   }
 
   async share() {
+    const releases = this.#releases;
     try {
       const stream = await navigator.mediaDevices.getDisplayMedia({ video: true, audio: false });
       const [track] = stream.getVideoTracks();
       if (!track) return;
+      if (releases !== this.#releases) return track.stop();
       track.contentHint = "detail";
       track.onended = () => this.stopSharing();
       this.screen = track;
@@ -181,6 +189,7 @@ export class Media {
   }
 
   release() {
+    this.#releases += 1;
     for (const track of [this.audio, this.camera, this.screen]) track?.stop();
     this.audio = this.camera = this.screen = null;
   }

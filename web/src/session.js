@@ -41,6 +41,8 @@ export class Session {
     document.addEventListener("visibilitychange", () => this.#seen());
     // A reload comes back to its seat; a closed tab's seat is given up by the server in time.
     window.addEventListener("pagehide", () => this.#line?.close());
+    // A page that comes back out of the history begins as after a reload.
+    window.addEventListener("pageshow", ({ persisted }) => persisted && location.reload());
     this.#mediaSession();
     setInterval(() => this.#view.tick(this.#call()), 500);
   }
@@ -79,7 +81,7 @@ export class Session {
 
   #open() {
     const protocol = location.protocol === "https:" ? "wss:" : "ws:";
-    return openLine({
+    const line = openLine({
       url: `${protocol}//${location.host}/ws`,
       storage: sessionStorage,
       relayOnly: settings.relayOnly,
@@ -88,6 +90,8 @@ export class Session {
         this.#happen(happening);
       },
     });
+    line.setAudioOnly(settings.saveData);
+    return line;
   }
 
   async #acquire() {

@@ -32,6 +32,12 @@ test("from the first digit to a running call", () => {
   assert.ok(call.screen === "call" && call.media === "connected" && call.since !== null);
 });
 
+test("another link in the middle of a call ends that call", () => {
+  const { call, kinds } = after([...TALKING, { type: "go", target: { kind: "pin", pin: "999999" }, fresh: false }]);
+  assert.equal(call.screen, "lobby");
+  assert.deepEqual(kinds, ["hang-up", "forget", "devices"]);
+});
+
 test("the other one leaves, or is lost", () => {
   const left = after([...TALKING, { type: "peer-left" }]);
   assert.ok(left.call.screen === "ended" && left.call.why === "peer-left");

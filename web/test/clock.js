@@ -21,7 +21,7 @@ export class Clock {
       if (!due) break;
       const [timer, { at, run }] = due;
       this.#timers.delete(timer);
-      this.now = at;
+      this.now = Math.max(this.now, at);
       run();
     }
     this.now = end;

@@ -3,11 +3,8 @@ import { test } from "node:test";
 
 import { Delivery } from "../src/delivery.js";
 
-/** @param {string} prefix */
-const side = (prefix) => {
-  let pages = 0;
-  return new Delivery(() => `${prefix}${(pages += 1)}`);
-};
+/** @param {string} page */
+const side = (page) => new Delivery(page);
 
 test("messages are numbered, taken once and in order", () => {
   const [ann, bob] = [side("a"), side("b")];
@@ -62,13 +59,35 @@ test("a page that was loaded anew begins anew, on both sides", () => {
   assert.deepEqual(bobAgain.hear(after.mark), { fresh: true, reloaded: false });
 });
 
-test("who never catches up begins anew instead of waiting for what is gone", () => {
+test("who never catches up goes on with what comes from now on", () => {
   const [ann, bob] = [side("a"), side("b")];
   bob.hear(ann.number("offer", 0).mark);
   for (let n = 1; n < 512; n += 1) ann.number("peer-message", n);
   const fresh = ann.number("peer-message", 512);
   assert.equal(fresh.mark.seq, 1);
-  assert.deepEqual(bob.hear(fresh.mark), { fresh: true, reloaded: true });
+  assert.deepEqual(bob.hear(fresh.mark), { fresh: true, reloaded: false });
+});
+
+test("two pages that answer each other come to rest, whoever was loaded anew, and whatever crosses", () => {
+  for (const crossing of [0, 1, 2]) {
+    const ann = side("a");
+    ann.hear(side("b").number("peer-message", "hello").mark);
+    const bob = side("c");
+    const old = Array.from({ length: crossing }, (_, n) => ann.number("peer-message", n));
+    /** @type {{ to: Delivery, from: Delivery, message: import("../src/delivery.js").Numbered }[]} */
+    const under = [{ to: ann, from: bob, message: bob.number("peer-message", "hello") }];
+    for (const message of old) under.push({ to: bob, from: ann, message });
+    let reloads = 0;
+    for (let step = 0; under.length > 0; step += 1) {
+      assert.ok(step < 50, "it ends");
+      const { to, from, message } = under.shift() ?? assert.fail();
+      const { reloaded } = to.hear(message.mark);
+      if (!reloaded) continue;
+      reloads += 1;
+      under.push({ to: from, from: to, message: to.number("peer-message", "hello") });
+    }
+    assert.equal(reloads, 1);
+  }
 });
 
 test("acknowledgements of an earlier epoch change nothing", () => {

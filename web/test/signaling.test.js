@@ -50,6 +50,7 @@ const begin = () => {
     setTimeout: clock.setTimeout,
     clearTimeout: clock.clearTimeout,
     random: () => 1,
+    now: () => clock.now,
   };
   const signaling = new Signaling("ws://here/ws", (event) => events.push(event), surroundings);
   const socket = () => sockets.at(-1) ?? assert.fail("no socket");
@@ -84,6 +85,17 @@ test("it waits longer each time, up to ten seconds, and says so", () => {
   socket().lose(1012);
   const lost = events.at(-1);
   assert.ok(lost?.type === "lost" && lost.retryInMs === 300 && lost.reason === "restart");
+});
+
+test("a hidden tab whose timers come late asks before it gives up", () => {
+  const { clock, socket, events } = begin();
+  socket().open();
+  clock.now += 60_000;
+  clock.pass(1);
+  assert.deepEqual(events.map(({ type }) => type), ["open"]);
+  assert.equal(socket().sent.at(-1), PING);
+  clock.pass(6001);
+  assert.equal(events.at(-1)?.type, "lost");
 });
 
 test("a person need not wait", () => {

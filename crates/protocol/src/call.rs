@@ -7,7 +7,9 @@
 mod client;
 mod server;
 
-pub use client::{CallError, ClientMessage, Mark, Relayed, RelayedKind, Resume, RoomName};
+pub use client::{
+    CallError, ClientMessage, Mark, Relayed, RelayedKind, Resume, RoomName, says_resume,
+};
 pub use server::{ErrorMessage, Joined, PeerJoined, Resumable, ServerMessage};
 
 /// Longest `data` of a `peer-message`, in bytes of JSON.

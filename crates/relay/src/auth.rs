@@ -9,6 +9,7 @@ use std::{
 };
 
 use credential_issuer::shared_secret::{expiry, password};
+use service::client::Address;
 use turn::auth::{AuthHandler, generate_auth_key};
 
 use crate::{book::Account, metrics::Refusal};
@@ -24,7 +25,7 @@ impl AuthHandler for Credentials {
         &self,
         username: &str,
         realm: &str,
-        _client: SocketAddr,
+        client: SocketAddr,
     ) -> Result<Vec<u8>, turn::Error> {
         let now = SystemTime::now()
             .duration_since(UNIX_EPOCH)
@@ -34,8 +35,7 @@ impl AuthHandler for Credentials {
             return Err(turn::Error::ErrNoSuchUser);
         }
         // The server handles one message at a time: an allocation that follows is theirs.
-        let client = username.split_once(':').map_or("", |(_, client)| client);
-        self.account.speaks_for(client);
+        self.account.speaks_for(Address::new(client.ip()).source());
         Ok(key(&self.secrets[self.account.secret()], username, realm))
     }
 }

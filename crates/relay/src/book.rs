@@ -11,58 +11,62 @@ use std::{
     },
 };
 
+use service::client::Source;
+
 use crate::metrics::{Metrics, Refusal};
 
 /// What all servers of this relay share.
 pub(crate) struct Book {
-    of_user: Mutex<HashMap<String, usize>>,
+    of_source: Mutex<HashMap<Source, usize>>,
     total: AtomicUsize,
     most: usize,
-    most_of_user: usize,
+    most_of_source: usize,
     pub(crate) metrics: Metrics,
 }
 
 /// One server's view: whose message it is handling.
 pub(crate) struct Account {
     book: Arc<Book>,
-    user: Mutex<String>,
+    source: Mutex<Option<Source>>,
     secret: AtomicUsize,
 }
 
 /// One allocation; counted until it is dropped.
 pub(crate) struct Entry {
     book: Arc<Book>,
-    user: String,
+    source: Source,
 }
 
 impl Book {
-    pub(crate) fn new(most: usize, most_of_user: usize, metrics: Metrics) -> Self {
+    pub(crate) fn new(most: usize, most_of_source: usize, metrics: Metrics) -> Self {
         Self {
-            of_user: Mutex::default(),
+            of_source: Mutex::default(),
             total: AtomicUsize::new(0),
             most,
-            most_of_user,
+            most_of_source,
             metrics,
         }
     }
 
     pub(crate) fn account(self: &Arc<Self>) -> Arc<Account> {
-        let (user, secret) = (Mutex::default(), AtomicUsize::new(0));
+        let (source, secret) = (Mutex::default(), AtomicUsize::new(0));
         Arc::new(Account {
             book: Arc::clone(self),
-            user,
+            source,
             secret,
         })
     }
 
-    fn users(&self) -> MutexGuard<'_, HashMap<String, usize>> {
-        self.of_user.lock().unwrap_or_else(PoisonError::into_inner)
+    fn sources(&self) -> MutexGuard<'_, HashMap<Source, usize>> {
+        self.of_source
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner)
     }
 }
 
 impl Account {
-    pub(crate) fn speaks_for(&self, user: &str) {
-        user.clone_into(&mut self.user.lock().unwrap_or_else(PoisonError::into_inner));
+    pub(crate) fn speaks_for(&self, source: Source) {
+        *self.source.lock().unwrap_or_else(PoisonError::into_inner) = Some(source);
     }
 
     /// Which secret the message at hand was made with.
@@ -82,38 +86,34 @@ impl Account {
         &self.book.metrics
     }
 
-    /// One more allocation for the user at hand, within the quotas.
+    /// One more allocation for the source at hand, within the quotas.
     pub(crate) fn open(&self) -> Option<Entry> {
-        let user = self
-            .user
-            .lock()
-            .unwrap_or_else(PoisonError::into_inner)
-            .clone();
-        let mut users = self.book.users();
-        let count = users.get(&user).copied().unwrap_or_default();
+        let source = (*self.source.lock().unwrap_or_else(PoisonError::into_inner))?;
+        let mut sources = self.book.sources();
+        let count = sources.get(&source).copied().unwrap_or_default();
         let total = self.book.total.load(Ordering::Relaxed);
-        if count >= self.book.most_of_user || total >= self.book.most {
-            drop(users);
+        if count >= self.book.most_of_source || total >= self.book.most {
+            drop(sources);
             self.refuse(Refusal::Quota);
             return None;
         }
-        users.insert(user.clone(), count + 1);
+        sources.insert(source, count + 1);
         self.book.total.fetch_add(1, Ordering::Relaxed);
         self.book.metrics.allocations.inc();
         Some(Entry {
             book: Arc::clone(&self.book),
-            user,
+            source,
         })
     }
 }
 
 impl Drop for Entry {
     fn drop(&mut self) {
-        let mut users = self.book.users();
-        if let Some(count) = users.get_mut(&self.user) {
+        let mut sources = self.book.sources();
+        if let Some(count) = sources.get_mut(&self.source) {
             *count -= 1;
             if *count == 0 {
-                users.remove(&self.user);
+                sources.remove(&self.source);
             }
         }
         self.book.total.fetch_sub(1, Ordering::Relaxed);

@@ -44,14 +44,14 @@ pub struct RelayArgs {
     )]
     pub max_allocations: usize,
 
-    /// Allocations of one user (what stands after the colon of the user name).
+    /// Allocations of one source: names are free to choose, addresses are not.
     #[arg(
         long,
-        env = "TUTURU_MAX_ALLOCATIONS_PER_USER",
+        env = "TUTURU_MAX_ALLOCATIONS_PER_SOURCE",
         default_value_t = 16,
         value_name = "N"
     )]
-    pub max_allocations_per_user: usize,
+    pub max_allocations_per_source: usize,
 
     /// Relay to private, loopback and link-local addresses too: for development only.
     #[arg(
@@ -77,7 +77,7 @@ impl RelayArgs {
     pub(crate) fn tcp_limits(&self) -> TcpLimits {
         TcpLimits {
             connections: self.max_allocations * 2,
-            of_source: self.max_allocations_per_user * 2,
+            of_source: self.max_allocations_per_source * 2,
             first: Duration::from_secs(10),
             idle: Duration::from_secs(660),
         }

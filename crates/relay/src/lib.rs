@@ -79,7 +79,7 @@ pub async fn start(
     let metrics = Metrics::register(registry)?;
     let book = Arc::new(Book::new(
         args.max_allocations,
-        args.max_allocations_per_user,
+        args.max_allocations_per_source,
         metrics,
     ));
     let peers = Peers {

@@ -191,7 +191,7 @@ async fn private_peers_hear_nothing_and_relayed_ones_meet() {
 async fn quotas_hold_and_closed_connections_give_back() {
     let house = House::open(&[
         "--relay-allow-private-peers",
-        "--max-allocations-per-user",
+        "--max-allocations-per-source",
         "2",
     ])
     .await;

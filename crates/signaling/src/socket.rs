@@ -9,7 +9,7 @@ use std::{
 };
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use protocol::call::{CallError, ClientMessage, Resume, RoomName, ServerMessage};
+use protocol::call::{CallError, ClientMessage, Resume, RoomName, ServerMessage, says_resume};
 use rooms::{Claim, Enter, PeerId, RoomKey, SeatId, throttle::Guesser};
 use service::client::Source;
 use tokio::{
@@ -224,6 +224,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket<S> {
                 Ok(message) => self.obey(message).await?,
                 Err(error) => {
                     self.shared.metrics.message("invalid");
+                    self.resumable |= says_resume(&text);
                     self.refuse(error);
                 }
             },

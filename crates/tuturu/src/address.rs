@@ -26,11 +26,3 @@ pub(crate) fn main_address() -> IpAddr {
     let first = local().into_iter().find(IpAddr::is_ipv4);
     first.unwrap_or(IpAddr::V4(Ipv4Addr::LOCALHOST))
 }
-
-/// Whether only the own machine or network reaches it.
-pub(crate) fn is_private(address: IpAddr) -> bool {
-    match address {
-        IpAddr::V4(v4) => v4.is_loopback() || v4.is_private() || v4.is_link_local(),
-        IpAddr::V6(v6) => v6.is_loopback() || v6.is_unique_local() || v6.is_unicast_link_local(),
-    }
-}

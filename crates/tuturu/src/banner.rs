@@ -85,8 +85,9 @@ impl Banner {
             );
         }
         if self.private_relay {
-            warnings
-                .push("The relay also reaches private addresses, because its own address is one.");
+            warnings.push(
+                "The relay also reaches private addresses, as --relay-allow-private-peers asks.",
+            );
         }
         warnings
     }

@@ -67,7 +67,6 @@ pub(crate) struct ServeArgs {
 pub(crate) async fn run(mut args: ServeArgs) -> anyhow::Result<()> {
     let generated = fill_in_secrets(&mut args)?;
     let public_ip = args.public_ip.unwrap_or_else(address::main_address);
-    args.relay.allow_private_peers |= address::is_private(public_ip);
     let turn_secrets = args
         .issuer
         .secrets()?

@@ -264,6 +264,12 @@ impl<'a> ClientMessage<'a> {
     }
 }
 
+/// Whether a message that could not be decoded said `resume`: its sender understands codes.
+#[must_use]
+pub fn says_resume(text: &str) -> bool {
+    serde_json::from_str::<Envelope<'_>>(text).is_ok_and(|envelope| envelope.resume.is_some())
+}
+
 impl<'a> Envelope<'a> {
     fn resume(&self) -> Result<Resume<'a>, CallError> {
         match self.resume {
