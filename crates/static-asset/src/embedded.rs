@@ -6,11 +6,14 @@ use std::collections::{BTreeMap, HashMap};
 use rust_embed::Embed;
 use sha2::{Digest as _, Sha256};
 
-use crate::asset::{Asset, Effort, hex};
+use crate::{
+    asset::{Asset, Effort, hex},
+    encoding::Encoding,
+};
 
 #[derive(Embed)]
 #[folder = "$CARGO_MANIFEST_DIR/../../web"]
-#[include = "*.html"]
+#[include = "index.html"]
 #[include = "*.css"]
 #[include = "*.svg"]
 #[include = "*.png"]
@@ -21,7 +24,7 @@ use crate::asset::{Asset, Effort, hex};
 struct Web;
 
 /// Where content-addressed files are: `assets/<hash of the tree>/<name>`.
-const PREFIX: &str = "assets/";
+pub(crate) const PREFIX: &str = "assets/";
 
 #[derive(Debug)]
 pub(crate) struct Embedded {
@@ -49,11 +52,14 @@ impl Embedded {
         let immutable = format!("{PREFIX}{}/", hex(&tree.finalize()[..8]));
         if let Some(page) = contents.remove("index.html") {
             let page = String::from_utf8_lossy(&page).into_owned();
-            let page = address(page, &immutable, contents.keys());
+            let page = address(&page, &immutable, |name| contents.contains_key(name));
             contents.insert("index.html".into(), page.into_bytes());
         }
         let prepare = |(name, content): (String, Vec<u8>)| {
-            let asset = Asset::prepare(&name, content.into(), Effort::Best);
+            let asset = Asset::new(&name, content.into(), Effort::Best);
+            for encoding in [Encoding::Brotli, Encoding::Gzip] {
+                asset.form(&[encoding]);
+            }
             (name, asset)
         };
         Self {
@@ -74,10 +80,18 @@ impl Embedded {
 
 /// Points the page's own references at the addresses that name their content. Modules
 /// import each other relatively, so they stay below the same prefix.
-fn address<'a>(page: String, prefix: &str, names: impl Iterator<Item = &'a String>) -> String {
-    names.fold(page, |page, name| {
-        page.replace(&format!("=\"/{name}\""), &format!("=\"/{prefix}{name}\""))
-    })
+fn address(page: &str, prefix: &str, exists: impl Fn(&str) -> bool) -> String {
+    let mut parts = page.split("=\"/");
+    let mut addressed = parts.next().unwrap_or_default().to_owned();
+    for part in parts {
+        addressed.push_str("=\"/");
+        let end = part.find(['"', '#', '?']).unwrap_or(part.len());
+        if exists(&part[..end]) {
+            addressed.push_str(prefix);
+        }
+        addressed.push_str(part);
+    }
+    addressed
 }
 
 #[cfg(test)]
@@ -85,8 +99,8 @@ mod tests {
     use super::*;
 
     fn tree(script: &str) -> Embedded {
-        let page =
-            r#"<link href="/style.css"><script src="/src/main.js"></script><a href="/other">"#;
+        let page = r##"<link href="/style.css"><script src="/src/main.js"></script>
+            <use href="/style.css#part"><a href="/"></a><a href="/other">="/"##;
         let files = [
             ("index.html", page),
             ("style.css", "b{}"),
@@ -97,7 +111,7 @@ mod tests {
     }
 
     fn text(asset: &Asset) -> String {
-        String::from_utf8(asset.form(crate::encoding::Encoding::Identity).1.to_vec()).unwrap()
+        String::from_utf8(asset.form(&[]).1.to_vec()).unwrap()
     }
 
     #[test]
@@ -109,7 +123,8 @@ mod tests {
             page.contains(&format!("src=\"/{}src/main.js\"", one.immutable)),
             "{page}"
         );
-        assert!(page.contains("href=\"/other\""));
+        assert!(page.contains(&format!("<use href=\"/{}style.css#part\">", one.immutable)));
+        assert!(page.contains("href=\"/\"") && page.ends_with("href=\"/other\">=\"/"));
         assert!(
             one.find(&format!("{}src/main.js", one.immutable))
                 .unwrap()
@@ -128,12 +143,16 @@ mod tests {
     #[test]
     fn only_the_page_is_in_the_binary() {
         let names: Vec<String> = Web::iter().map(|name| name.to_string()).collect();
-        assert!(names.iter().any(|name| name == "index.html"));
-        let foreign = |name: &String| {
-            ["test/", "node_modules/", "package", "tsconfig"]
-                .iter()
-                .any(|p| name.starts_with(p))
+        assert!(
+            names.iter().any(|name| name.starts_with("src/")),
+            "{names:?}"
+        );
+        let own = |name: &String| match name.split_once('/') {
+            Some((folder, _)) => ["src", "icons"].contains(&folder),
+            None => name == "index.html" || !name.ends_with("html"),
         };
+        assert!(names.iter().all(own), "{names:?}");
+        let foreign = |name: &String| name.ends_with(".json") || name.contains(".test.");
         assert!(!names.iter().any(foreign), "{names:?}");
     }
 }

@@ -3,24 +3,40 @@
 /// Longest path that is looked up, in bytes.
 const PATH_BYTES: usize = 1024;
 
-/// The decoded, clean, relative name: segments joined by `/`, empty for the root. `None`
-/// for anything that could mean another place than it seems to.
+/// The decoded, clean, relative name: segments joined by `/`, empty for the root. A slash at
+/// the end means the page of that folder. `None` for anything that could mean another place
+/// than it seems to.
 pub(crate) fn clean(path: &str) -> Option<String> {
     if path.len() > PATH_BYTES {
         return None;
     }
-    let decoded = decode(path.strip_prefix('/')?)?;
-    if decoded.is_empty() {
-        return Some(decoded);
-    }
-    let fine = |segment: &str| {
-        // Hidden files, the folder itself and its parent all begin with a dot.
-        !segment.is_empty()
-            && !segment.starts_with('.')
-            && !segment.contains(['\\', ':', '%'])
-            && !segment.chars().any(char::is_control)
+    let name = decode_all(path.strip_prefix('/')?)?;
+    // SECURITY: a `%` in a file's name is fine (Flutter makes such names), but not one that
+    // becomes a trick where somebody decodes again.
+    let percent = name.contains('%') && decode(&name).is_some();
+    (!percent || decode_all(&name).is_some()).then_some(name)
+}
+
+/// Split first, so that no slash comes out of an escape.
+fn decode_all(path: &str) -> Option<String> {
+    let (folder, end) = match path.strip_suffix('/') {
+        Some(folder) => (folder, "/"),
+        None => (path, ""),
     };
-    decoded.split('/').all(fine).then_some(decoded)
+    if path.is_empty() {
+        return Some(String::new());
+    }
+    let segment = |segment| decode(segment).filter(|segment| is_fine(segment));
+    let segments: Option<Vec<String>> = folder.split('/').map(segment).collect();
+    Some(segments?.join("/") + end)
+}
+
+fn is_fine(segment: &str) -> bool {
+    // Hidden files, the folder itself and its parent all begin with a dot.
+    !segment.is_empty()
+        && !segment.starts_with('.')
+        && !segment.contains(['/', '\\', ':'])
+        && !segment.chars().any(char::is_control)
 }
 
 /// Percent-decoding (RFC 3986 section 2.1), once, to valid UTF-8.
@@ -41,6 +57,8 @@ fn decode(text: &str) -> Option<String> {
 
 #[cfg(test)]
 mod tests {
+    use std::path::{Component, Path};
+
     use proptest::prelude::*;
 
     use super::*;
@@ -50,6 +68,9 @@ mod tests {
         assert_eq!(clean("/").as_deref(), Some(""));
         assert_eq!(clean("/src/main.js").as_deref(), Some("src/main.js"));
         assert_eq!(clean("/a%20b.txt").as_deref(), Some("a b.txt"));
+        assert_eq!(clean("/a%2520b.txt").as_deref(), Some("a%20b.txt"));
+        assert_eq!(clean("/100%25.txt").as_deref(), Some("100%.txt"));
+        assert_eq!(clean("/caf%C3%A9/").as_deref(), Some("café/"));
     }
 
     #[test]
@@ -64,13 +85,23 @@ mod tests {
             "/.git/config",
             "/%2e%2e/etc/passwd",
             "/%252e%252e/x",
+            "/%252E%252E%252Fx",
             "/src%2f..%2f..%2fetc",
             "/a\\b",
             "/a%5cb",
             "/a%00b",
             "/%c0%ae%c0%ae/x",
             "/a//b",
-            "/a/",
+            "/a//",
+            "//",
+            "/.",
+            "/./a",
+            "/a/.",
+            "/a%2f",
+            "/src%2fmain.js",
+            "/a%252f..%252fb",
+            "/a%255cb",
+            "/a%2500b",
             "/c:/x",
             "/%",
             "/%zz",
@@ -82,15 +113,36 @@ mod tests {
         assert_eq!(clean(&format!("/{}", "a".repeat(2000))), None);
     }
 
+    /// Paths that mostly pass, so that the tricks among them would be seen.
+    fn paths() -> impl Strategy<Value = String> {
+        let piece = prop_oneof![
+            4 => prop::sample::select(vec!["a", "b", "%41", "é", "%c3%a9"]),
+            1 => prop::sample::select(vec![
+                "", ".", "..", "%2e", "%2E", "%252e", "%25252e", "%2f", "%252f", "%5c", "%255c",
+                "%00", "%2500", "%25", "%", "%c0%ae", "\\", ":", "%0a",
+            ]),
+        ];
+        let segment = prop::collection::vec(piece, 1..3).prop_map(|pieces| pieces.concat());
+        prop::collection::vec(segment, 0..5).prop_map(|segments| segments.join("/"))
+    }
+
     proptest! {
         #[test]
-        fn whatever_is_asked_stays_inside(path in "(/|\\.|%2e|%2f|%5c|\\\\|%|[a-z]|\\PC){0,40}") {
-            if let Some(name) = clean(&path) {
-                let walked = std::path::Path::new("/root").join(&name);
-                prop_assert!(walked.starts_with("/root"));
-                let normal = |part| matches!(part, std::path::Component::Normal(_));
-                prop_assert!(std::path::Path::new(&name).components().all(normal));
+        fn whatever_is_asked_stays_inside(path in prop_oneof![paths(), "\\PC{0,20}"]) {
+            let Some(name) = clean(&format!("/{path}")) else {
+                return Ok(());
+            };
+            let normal = |part| matches!(part, Component::Normal(_));
+            prop_assert!(Path::new(&name).components().all(normal));
+            for once_more in [name.clone(), decode(&name).unwrap_or_default()] {
+                prop_assert!(!once_more.contains(['\0', '\\']));
+                prop_assert!(!once_more.split('/').any(|segment| segment.starts_with('.')));
             }
+        }
+
+        #[test]
+        fn plain_paths_are_their_own_names(path in "[a-z]{1,8}(/[a-z]{1,8}(\\.[a-z]{1,4})?){0,6}") {
+            prop_assert_eq!(clean(&format!("/{path}")), Some(path));
         }
     }
 }

@@ -1,15 +1,15 @@
 //! An asset as an answer: encoding, conditions and ranges (RFC 9110 sections 8, 13, 14).
 
-use std::ops::Bound;
-
 use bytes::Bytes;
-use headers::{ETag, HeaderMapExt as _, IfNoneMatch, IfRange, Range};
+use headers::{ETag, HeaderMapExt as _, IfNoneMatch, IfRange};
 use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use service::http::error::HttpError;
 use warp::{Reply as _, reply::Response};
 
 use crate::{
     asset::Asset,
     encoding::{self, Encoding},
+    range::{self, Part},
 };
 
 /// How long an answer may be kept.
@@ -21,37 +21,36 @@ pub(crate) enum Keep {
     Never,
 }
 
-/// The whole file, a part of it, or word that the client has it already.
+/// The whole file, a part of it, or word that the client has it already. Blocking: it may
+/// compress.
 pub(crate) fn respond(method: &Method, request: &HeaderMap, asset: &Asset, keep: Keep) -> Response {
     let range = request
-        .typed_get::<Range>()
+        .get(header::RANGE)
+        .and_then(|range| range.to_str().ok())
         .filter(|_| *method == Method::GET);
     // A range is of the file as it is: parts of compressed forms help nobody.
     let wanted = if range.is_some() {
-        Encoding::Identity
+        Vec::new()
     } else {
         encoding::accepted(request)
     };
-    let (encoding, content) = asset.form(wanted);
+    let (encoding, content) = asset.form(&wanted);
     let tag = asset.tag(encoding);
 
     let known = request.typed_get::<IfNoneMatch>();
     let mut response = if known.is_some_and(|known| !known.precondition_passes(&tag)) {
         StatusCode::NOT_MODIFIED.into_response()
     } else {
-        match range.filter(|_| range_applies(request, &tag)) {
-            Some(range) => part(&range, &content),
-            None => whole(content),
+        let range = range.filter(|_| range_applies(request, &tag));
+        match range.map_or(Part::Whole, |range| range::part(range, content.len())) {
+            Part::Whole => whole(content),
+            Part::Of(range) => part(range, &content),
+            // No header of the file: such an answer is not kept.
+            Part::Beyond => return beyond(content.len()),
         }
     };
     if *method == Method::HEAD {
-        let length = response.headers().get(header::CONTENT_LENGTH).cloned();
         *response.body_mut() = Default::default();
-        if let Some(length) = length {
-            response
-                .headers_mut()
-                .insert(header::CONTENT_LENGTH, length);
-        }
     }
     describe(response.headers_mut(), asset, encoding, &tag, keep);
     response
@@ -71,20 +70,20 @@ fn describe(headers: &mut HeaderMap, asset: &Asset, encoding: Encoding, tag: &ET
         headers.insert(header::VARY, HeaderValue::from_static("accept-encoding"));
     }
     if encoding != Encoding::Identity {
-        headers.insert(
-            header::CONTENT_ENCODING,
-            HeaderValue::from_static(encoding.name()),
-        );
+        let encoding = HeaderValue::from_static(encoding.name());
+        headers.insert(header::CONTENT_ENCODING, encoding);
     }
     if let Ok(kind) = HeaderValue::from_str(&asset.content_type) {
         headers.insert(header::CONTENT_TYPE, kind);
     }
 }
 
-/// `If-Range` must name exactly this content; a date never does.
+/// `If-Range` must name exactly this content; a date never does, nor does nonsense.
 fn range_applies(request: &HeaderMap, tag: &ETag) -> bool {
-    let condition = request.typed_get::<IfRange>();
-    condition.is_none_or(|condition| !condition.is_modified(Some(tag), None))
+    !request.contains_key(header::IF_RANGE)
+        || request
+            .typed_get::<IfRange>()
+            .is_some_and(|condition| !condition.is_modified(Some(tag), None))
 }
 
 fn whole(content: Bytes) -> Response {
@@ -96,44 +95,23 @@ fn whole(content: Bytes) -> Response {
     response
 }
 
-/// One range; a client that wants several gets the whole.
-fn part(range: &Range, content: &Bytes) -> Response {
-    let length = content.len();
-    let all = u64::try_from(length).unwrap_or(u64::MAX);
-    let mut ranges = range.satisfiable_ranges(all);
-    let (Some((start, end)), None) = (ranges.next(), ranges.next()) else {
-        return if range.satisfiable_ranges(all).next().is_some() {
-            whole(content.clone())
-        } else {
-            unsatisfiable(length)
-        };
-    };
-    let at = |offset: u64| usize::try_from(offset).unwrap_or(usize::MAX);
-    let start = match start {
-        Bound::Included(first) => at(first),
-        Bound::Excluded(before) => at(before).saturating_add(1),
-        Bound::Unbounded => 0,
-    };
-    let end = match end {
-        Bound::Included(last) => at(last).saturating_add(1).min(length),
-        Bound::Excluded(after) => at(after).min(length),
-        Bound::Unbounded => length,
-    };
-    if start >= end {
-        return unsatisfiable(length);
-    }
-    let mut response = whole(content.slice(start..end));
+fn part(range: std::ops::Range<usize>, content: &Bytes) -> Response {
+    let place = format!("bytes {}-{}/{}", range.start, range.end - 1, content.len());
+    let mut response = whole(content.slice(range));
     *response.status_mut() = StatusCode::PARTIAL_CONTENT;
-    let place = format!("bytes {start}-{}/{length}", end - 1);
-    let place = HeaderValue::try_from(place).expect("digits are a header value");
-    response.headers_mut().insert(header::CONTENT_RANGE, place);
+    place_at(&mut response, place);
     response
 }
 
-fn unsatisfiable(length: usize) -> Response {
-    let mut response = StatusCode::RANGE_NOT_SATISFIABLE.into_response();
-    let place =
-        HeaderValue::try_from(format!("bytes */{length}")).expect("digits are a header value");
-    response.headers_mut().insert(header::CONTENT_RANGE, place);
+fn beyond(length: usize) -> Response {
+    let refused = HttpError::InvalidRequest("The file has no such part.");
+    let mut response = refused.into_response();
+    *response.status_mut() = StatusCode::RANGE_NOT_SATISFIABLE;
+    place_at(&mut response, format!("bytes */{length}"));
     response
+}
+
+fn place_at(response: &mut Response, place: String) {
+    let place = HeaderValue::try_from(place).expect("digits are a header value");
+    response.headers_mut().insert(header::CONTENT_RANGE, place);
 }

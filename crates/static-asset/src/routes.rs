@@ -1,17 +1,16 @@
 //! The last route: whatever no other one took.
 
-use std::{convert::Infallible, path::Path, sync::Arc};
+use std::{convert::Infallible, io, path::Path, sync::Arc};
 
-use anyhow::Context as _;
-use http::{HeaderMap, HeaderValue, Method, StatusCode, header};
+use http::{HeaderMap, HeaderValue, Method, header};
 use prometheus::{IntCounterVec, Opts, Registry};
-use service::http::error::HttpError;
-use warp::{Filter, Reply, path::FullPath, reply::Response};
+use service::{config::ConfigError, http::error::HttpError};
+use warp::{Filter, Reply as _, path::FullPath, reply::Response};
 
 use crate::{
-    asset::Asset,
     config::StaticArgs,
-    embedded::Embedded,
+    embedded::{Embedded, PREFIX},
+    encoding::Encoding,
     folder::Folder,
     path::clean,
     respond::{Keep, respond},
@@ -22,6 +21,12 @@ use crate::{
 const OTHERS: [&str; 9] = [
     "api", "health", "internal", "parties", "party", "webrtc", "whep", "whip", "ws",
 ];
+
+/// The page of the root, of a folder, and of every path that is no file.
+const PAGE: &str = "index.html";
+
+/// The method and the headers of a request.
+type Asked = (Method, HeaderMap);
 
 /// The page, wherever it comes from. Cheap to clone.
 #[derive(Clone)]
@@ -41,24 +46,30 @@ impl Assets {
     /// Prepares the page.
     ///
     /// # Errors
-    /// When the folder cannot be read, the policy is no header, or the metric is registered
-    /// already.
+    /// [`ConfigError`] when the folder cannot be read or the policy is no header; another
+    /// when the metric is registered already.
     pub fn load(args: &StaticArgs, registry: &Registry) -> anyhow::Result<Self> {
         let tree = match &args.web_root {
             None => Tree::Embedded(Arc::new(Embedded::load())),
             Some(root) => {
-                let folder = Folder::open(root);
-                let folder = folder.with_context(|| format!("cannot read {}", root.display()))?;
+                let folder = Folder::open(root).map_err(|error| {
+                    let root = root.display();
+                    ConfigError::new(format!("TUTURU_WEB_ROOT: cannot read {root}: {error}"))
+                })?;
+                if !root.join(PAGE).is_file() {
+                    tracing::warn!("there is no {PAGE} in the folder of TUTURU_WEB_ROOT");
+                }
                 Tree::Folder(Arc::new(folder))
             }
         };
-        let security = SecurityHeaders::new(args.web_csp.as_deref(), args.hsts)
-            .context("TUTURU_WEB_CSP is not a header value")?;
+        let security = SecurityHeaders::new(args.web_csp.as_deref(), args.hsts);
+        let security =
+            security.map_err(|_| ConfigError::new("TUTURU_WEB_CSP is not a header value"))?;
         let options = Opts::new(
             "tuturu_static_requests_total",
-            "Requests for the page, by status.",
+            "Requests for the page, by class of status and form of the answer.",
         );
-        let requests = IntCounterVec::new(options, &["status"])?;
+        let requests = IntCounterVec::new(options, &["status", "encoding"])?;
         registry.register(Box::new(requests.clone()))?;
         Ok(Self {
             tree,
@@ -74,67 +85,81 @@ impl Assets {
     }
 
     async fn answer(self, method: Method, path: FullPath, request: HeaderMap) -> Response {
-        let mut response = self.find(&method, path.as_str(), &request).await;
-        self.security.apply(response.headers_mut());
-        self.requests
-            .with_label_values(&[response.status().as_str()])
-            .inc();
+        let asked = (method, request);
+        let found = self.find(&asked, path.as_str()).await;
+        let mut response = found.unwrap_or_else(warp::Reply::into_response);
+        self.security.apply_for(&asked.1, response.headers_mut());
+        self.count(&response);
         response
     }
 
-    async fn find(&self, method: &Method, path: &str, request: &HeaderMap) -> Response {
-        if *method != Method::GET && *method != Method::HEAD {
-            let mut response = HttpError::MethodNotAllowed.into_response();
-            response
-                .headers_mut()
-                .insert(header::ALLOW, HeaderValue::from_static("GET, HEAD"));
-            return response;
-        }
-        let Some(name) = clean(path) else {
-            return HttpError::NotFound.into_response();
+    fn count(&self, response: &Response) {
+        let status = match response.status().as_u16() {
+            200..300 => "2xx",
+            300..400 => "3xx",
+            400..500 => "4xx",
+            _ => "5xx",
         };
-        if OTHERS.contains(&name.split('/').next().unwrap_or_default()) {
-            return HttpError::NotFound.into_response();
-        }
-        let file = if name.is_empty() {
-            "index.html"
-        } else {
-            name.as_str()
+        let encoding = response.headers().get(header::CONTENT_ENCODING);
+        let encoding = match encoding.map(HeaderValue::as_bytes) {
+            Some(b"br") => Encoding::Brotli,
+            Some(b"gzip") => Encoding::Gzip,
+            _ => Encoding::Identity,
         };
-        if let Some(response) = self.file(method, request, file).await {
-            return response;
-        }
-        // A page that routes by path is found under every path that looks like one.
-        let page = is_navigation(request) && Path::new(&name).extension().is_none();
-        let page = if page {
-            self.file(method, request, "index.html").await
-        } else {
-            None
-        };
-        page.unwrap_or_else(|| HttpError::NotFound.into_response())
+        let labels = [status, encoding.name()];
+        self.requests.with_label_values(&labels).inc();
     }
 
-    async fn file(&self, method: &Method, request: &HeaderMap, name: &str) -> Option<Response> {
-        let serve = |asset: &Asset, keep| respond(method, request, asset, keep);
+    async fn find(&self, asked: &Asked, path: &str) -> Result<Response, HttpError> {
+        let name = clean(path).ok_or(HttpError::NotFound)?;
+        if OTHERS.contains(&name.split('/').next().unwrap_or_default()) {
+            return Err(HttpError::NotFound);
+        }
+        if asked.0 != Method::GET && asked.0 != Method::HEAD {
+            let mut refused = HttpError::MethodNotAllowed.into_response();
+            let allowed = HeaderValue::from_static("GET, HEAD");
+            refused.headers_mut().insert(header::ALLOW, allowed);
+            return Ok(refused);
+        }
+        let file = if name.is_empty() || name.ends_with('/') {
+            format!("{name}{PAGE}")
+        } else {
+            name.clone()
+        };
+        if let Some(response) = self.file(asked, file).await? {
+            return Ok(response);
+        }
+        // A page that routes by path is found under every path that looks like one. What an
+        // old page asks of an old release is gone, though.
+        let gone = matches!(self.tree, Tree::Embedded(_)) && name.starts_with(PREFIX);
+        if gone || Path::new(&name).extension().is_some() || !is_navigation(&asked.1) {
+            return Err(HttpError::NotFound);
+        }
+        let page = self.file(asked, PAGE.into()).await?;
+        page.ok_or(HttpError::NotFound)
+    }
+
+    async fn file(&self, asked: &Asked, name: String) -> Result<Option<Response>, HttpError> {
         match &self.tree {
-            Tree::Embedded(files) => {
-                let (asset, immutable) = files.find(name)?;
-                Some(serve(
-                    asset,
-                    if immutable {
-                        Keep::ForEver
-                    } else {
-                        Keep::Never
-                    },
-                ))
-            }
+            Tree::Embedded(files) => Ok(files.find(&name).map(|(asset, immutable)| {
+                let keep = if immutable {
+                    Keep::ForEver
+                } else {
+                    Keep::Never
+                };
+                respond(&asked.0, &asked.1, asset, keep)
+            })),
             Tree::Folder(folder) => {
-                let (folder, name) = (Arc::clone(folder), name.to_owned());
-                let reading = tokio::task::spawn_blocking(move || folder.find(&name));
-                match reading.await {
-                    Ok(asset) => asset.map(|asset| serve(&asset, Keep::Never)),
-                    Err(_) => Some(StatusCode::INTERNAL_SERVER_ERROR.into_response()),
-                }
+                let (folder, (method, request)) = (Arc::clone(folder), asked.clone());
+                let work = move || {
+                    let asset = folder.find(&name).inspect_err(|error| {
+                        tracing::warn!(file = name, kind = %error.kind(), "cannot serve a file");
+                    })?;
+                    Ok(asset.map(|asset| respond(&method, &request, &asset, Keep::Never)))
+                };
+                let work = tokio::task::spawn_blocking(work).await;
+                work.unwrap_or_else(|error| Err(io::Error::other(error)))
+                    .map_err(|_| HttpError::Internal)
             }
         }
     }
