@@ -3,6 +3,7 @@
 use std::{net::SocketAddr, str::FromStr, time::Duration};
 
 use clap::Args;
+use service::{config::bytes, rate::Rate};
 
 /// The embedded relay.
 #[derive(Clone, Debug, Args)]
@@ -53,6 +54,10 @@ pub struct RelayArgs {
     )]
     pub max_allocations_per_source: usize,
 
+    /// Bytes a second that an allocation may relay, both ways together; more is dropped.
+    #[arg(long = "relay-max-rate", env = "TUTURU_RELAY_MAX_RATE", default_value = "1MiB", value_parser = bytes, value_name = "SIZE")]
+    pub max_rate: usize,
+
     /// Relay to private, loopback and link-local addresses too: for development only.
     #[arg(
         long = "relay-allow-private-peers",
@@ -74,6 +79,12 @@ pub(crate) struct TcpLimits {
 }
 
 impl RelayArgs {
+    /// A second's worth may come at once: a key frame is a burst.
+    pub(crate) fn rate(&self) -> Rate {
+        let bytes = u32::try_from(self.max_rate).unwrap_or(u32::MAX);
+        Rate::new(bytes, Duration::from_secs(1), bytes)
+    }
+
     pub(crate) fn tcp_limits(&self) -> TcpLimits {
         TcpLimits {
             connections: self.max_allocations * 2,

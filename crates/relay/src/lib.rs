@@ -92,6 +92,7 @@ pub async fn start(
         bind: wanted.ip(),
         public: public_ip,
         peers: Arc::new(peers),
+        rate: args.rate(),
     };
     let (realm, secrets) = (args.realm.clone(), Arc::from(secrets));
     let blueprint = Arc::new(Blueprint {

@@ -19,6 +19,7 @@ pub(crate) enum Refusal {
     Rate,
     Peer,
     Connection,
+    Bandwidth,
 }
 
 impl Metrics {
@@ -47,6 +48,7 @@ impl Metrics {
             Refusal::Rate => "rate",
             Refusal::Peer => "peer",
             Refusal::Connection => "connection",
+            Refusal::Bandwidth => "bandwidth",
         };
         self.refused.with_label_values(&[reason]).inc();
     }

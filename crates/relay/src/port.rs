@@ -4,10 +4,12 @@
 use std::{
     io,
     net::{IpAddr, SocketAddr},
-    sync::Arc,
+    sync::{Arc, Mutex, PoisonError},
+    time::Instant,
 };
 
 use async_trait::async_trait;
+use service::rate::Rate;
 use tokio::net::UdpSocket;
 use turn::relay::RelayAddressGenerator;
 use webrtc_util::Conn;
@@ -25,6 +27,8 @@ pub(crate) struct Ports {
     pub(crate) bind: IpAddr,
     pub(crate) public: IpAddr,
     pub(crate) peers: Arc<Peers>,
+    /// In bytes, of each allocation.
+    pub(crate) rate: Rate,
 }
 
 pub(crate) struct Generator {
@@ -57,6 +61,8 @@ impl RelayAddressGenerator for Generator {
             socket,
             peers,
             account,
+            rate: self.ports.rate,
+            paid_until: Mutex::new(Instant::now()),
             _entry: entry,
         };
         Ok((Arc::new(relayed), SocketAddr::new(self.ports.public, port)))
@@ -90,7 +96,30 @@ struct RelayedSocket {
     socket: UdpSocket,
     peers: Arc<Peers>,
     account: Arc<Account>,
+    rate: Rate,
+    paid_until: Mutex<Instant>,
     _entry: Entry,
+}
+
+impl RelayedSocket {
+    /// Whether a datagram may pass within the rate; counts it either way.
+    fn pays(&self, datagram: usize) -> bool {
+        let bytes = u32::try_from(datagram).unwrap_or(u32::MAX);
+        let mut paid_until = self
+            .paid_until
+            .lock()
+            .unwrap_or_else(PoisonError::into_inner);
+        let paid = self
+            .rate
+            .take_many(bytes, &mut paid_until, Instant::now())
+            .is_ok();
+        if paid {
+            self.account.metrics().relayed(datagram);
+        } else {
+            self.account.refuse(Refusal::Bandwidth);
+        }
+        paid
+    }
 }
 
 #[async_trait]
@@ -109,8 +138,7 @@ impl Conn for RelayedSocket {
     ) -> Result<(usize, SocketAddr), webrtc_util::Error> {
         loop {
             let (length, peer) = self.socket.recv_from(buffer).await?;
-            if self.peers.allow(peer) {
-                self.account.metrics().relayed(length);
+            if self.peers.allow(peer) && self.pays(length) {
                 return Ok((length, peer));
             }
         }
@@ -129,7 +157,9 @@ impl Conn for RelayedSocket {
             self.account.refuse(Refusal::Peer);
             return Ok(datagram.len());
         }
-        self.account.metrics().relayed(datagram.len());
+        if !self.pays(datagram.len()) {
+            return Ok(datagram.len());
+        }
         // A peer that cannot be reached is a lost packet, not the end of the allocation.
         Ok(self
             .socket

@@ -269,3 +269,31 @@ async fn garbage_costs_its_connection_and_floods_are_not_answered() {
         .await
         .expect("most are dropped");
 }
+
+#[tokio::test(flavor = "multi_thread")]
+async fn what_is_beyond_the_rate_of_an_allocation_is_dropped() {
+    let house = House::open(&["--relay-allow-private-peers", "--relay-max-rate", "1000"]).await;
+    let (peer, heard) = peer().await;
+    let port = peer.port().to_string();
+    let arguments = [
+        "-c",
+        "-n",
+        "40",
+        "-m",
+        "1",
+        "-l",
+        "200",
+        "-e",
+        "127.0.0.1",
+        "-r",
+        &port,
+    ];
+    house.client(CURRENT, 600, &arguments).await;
+    let (heard, refused) = (
+        heard.load(Ordering::Relaxed),
+        house.count("tuturu_relay_refused_total"),
+    );
+    assert!(heard > 0 && heard < 40, "{heard}");
+    assert!(refused > 0.0);
+    house.relay.close().await;
+}

@@ -33,7 +33,20 @@ impl Rate {
     /// # Errors
     /// How long to wait before there is room.
     pub fn take(self, paid_until: &mut Instant, now: Instant) -> Result<(), Duration> {
-        let paid = (*paid_until).max(now) + self.interval;
+        self.take_many(1, paid_until, now)
+    }
+
+    /// So many more at once, or none of them.
+    ///
+    /// # Errors
+    /// How long to wait before there is room.
+    pub fn take_many(
+        self,
+        count: u32,
+        paid_until: &mut Instant,
+        now: Instant,
+    ) -> Result<(), Duration> {
+        let paid = (*paid_until).max(now) + self.interval * count;
         let wait = paid.saturating_duration_since(now + self.burst);
         if wait.is_zero() {
             *paid_until = paid;
