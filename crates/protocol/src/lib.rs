@@ -5,4 +5,8 @@
 
 pub mod call;
 pub mod ice;
+pub mod object;
+pub mod party;
+pub mod peers;
 pub mod pin;
+pub mod robot;

@@ -60,14 +60,18 @@ impl Room {
         self.seats.first().is_some_and(|seat| seat.id == id)
     }
 
+    pub(crate) fn occupants(&self) -> Vec<Occupant> {
+        let occupant = |seat: &Seat| Occupant {
+            seat: seat.id,
+            peer: seat.peer(),
+        };
+        self.seats.iter().map(occupant).collect()
+    }
+
     pub(crate) fn others(&self, id: SeatId) -> Vec<Occupant> {
-        let others = self.seats.iter().filter(|seat| seat.id != id);
+        let mut others = self.occupants();
+        others.retain(|other| other.seat != id);
         others
-            .map(|seat| Occupant {
-                seat: seat.id,
-                peer: seat.peer(),
-            })
-            .collect()
     }
 
     /// The connections of everybody but that seat.

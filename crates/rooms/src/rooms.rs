@@ -7,7 +7,7 @@ use std::{
 
 use crate::{
     entry::Queue,
-    event::{Claim, Effect, Enter, Event, PeerId, Recipient, Refusal, RoomKey, SeatId},
+    event::{Claim, Effect, Enter, Event, Occupant, PeerId, Recipient, Refusal, RoomKey, SeatId},
     room::{Holder, Room, Seat, Ticket},
     throttle::{Throttle, ThrottleLimits, Verdict},
 };
@@ -99,6 +99,19 @@ impl<M: Clone> Rooms<M> {
             here: self.here,
             away: self.held.len(),
         }
+    }
+
+    /// Who sits in a room, in order of arrival.
+    #[must_use]
+    pub fn occupants(&self, room: &RoomKey) -> Vec<Occupant> {
+        let room = self.rooms.get(room);
+        room.map(Room::occupants).unwrap_or_default()
+    }
+
+    /// How many seats a peer holds.
+    #[must_use]
+    pub fn seats(&self, peer: PeerId) -> usize {
+        self.seats_of.get(&peer).map_or(0, Vec::len)
     }
 
     /// The throttle stands before the door: it answers before anything is looked up, so

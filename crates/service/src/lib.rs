@@ -8,6 +8,7 @@ pub mod client;
 pub mod config;
 pub mod crowd;
 pub mod http;
+pub mod jwt;
 pub mod lifecycle;
 pub mod log;
 mod process;

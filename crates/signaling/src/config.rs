@@ -4,7 +4,10 @@ use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
 use clap::Args;
 use rooms::throttle::ThrottleLimits;
-use service::config::{Secret, bytes, duration};
+use service::{
+    config::{Secret, bytes, duration},
+    jwt::JwtArgs,
+};
 
 use crate::outbox::OutboxLimits;
 
@@ -169,6 +172,10 @@ pub struct SignalingArgs {
     #[arg(long, env = "TUTURU_RESUME_LIFETIME", default_value = "24h", value_parser = duration, value_name = "TIME")]
     pub resume_lifetime: Duration,
 
+    /// What the clients of the neighbouring systems may.
+    #[command(flatten)]
+    pub dialects: DialectArgs,
+
     /// STUN servers handed out when the credential issuer cannot be reached.
     #[arg(
         long,
@@ -177,6 +184,78 @@ pub struct SignalingArgs {
         value_name = "URI"
     )]
     pub fallback_stun_uris: Vec<String>,
+}
+
+/// What the clients of the neighbouring systems may.
+#[derive(Clone, Debug, Args)]
+#[command(next_help_heading = "Other vocabularies")]
+pub struct DialectArgs {
+    /// Origins whose pages may register as peers by id, beside the page's own; `*` allows all.
+    #[arg(
+        long,
+        env = "TUTURU_PEERS_ORIGINS",
+        value_delimiter = ',',
+        value_name = "ORIGIN"
+    )]
+    pub peers_origins: Vec<String>,
+
+    /// Peers that may be registered by id.
+    #[arg(
+        long,
+        env = "TUTURU_MAX_PEERS",
+        default_value_t = 500,
+        value_name = "N"
+    )]
+    pub max_peers: usize,
+
+    /// File with robots, their owners and keys; `tuturu robots` writes it. Read again on
+    /// SIGHUP.
+    #[arg(long, env = "TUTURU_ROBOTS_FILE", value_name = "FILE")]
+    pub robots_file: Option<PathBuf>,
+
+    /// Origins whose pages may speak to robots, beside the page's own; `*` allows all.
+    #[arg(
+        long,
+        env = "TUTURU_ROBOT_ORIGINS",
+        value_delimiter = ',',
+        value_name = "ORIGIN"
+    )]
+    pub robot_origins: Vec<String>,
+
+    /// Accept signatures of robots that name no time: whoever hears one can use it for ever.
+    #[arg(long, env = "TUTURU_ROBOT_UNDATED_SIGNATURES", default_value_t = false)]
+    pub robot_undated_signatures: bool,
+
+    /// How tokens of apps are checked.
+    #[command(flatten)]
+    pub jwt: JwtArgs,
+
+    /// Origins whose pages may enter rooms by call ID, beside the page's own; `*` allows all.
+    #[arg(
+        long,
+        env = "TUTURU_PARTY_ORIGINS",
+        value_delimiter = ',',
+        value_name = "ORIGIN"
+    )]
+    pub party_origins: Vec<String>,
+
+    /// Parties there are, comma separated; without any, every name is one.
+    #[arg(
+        long,
+        env = "TUTURU_PARTIES",
+        value_delimiter = ',',
+        value_name = "NAME"
+    )]
+    pub parties: Vec<String>,
+
+    /// Connections in one room by call ID.
+    #[arg(
+        long,
+        env = "TUTURU_PARTY_CAPACITY",
+        default_value_t = 32,
+        value_name = "N"
+    )]
+    pub party_capacity: usize,
 }
 
 impl SignalingArgs {

@@ -1,18 +1,26 @@
 //! The one task that owns the rooms. It awaits nothing but its queue and its clock: a slow
 //! socket has an outbox that fills up, never a hub that waits.
 
+mod party;
+mod peers;
+mod robot;
+
 use std::{
     collections::HashMap,
     sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use protocol::{call::ServerMessage, ice::IceConfiguration};
-use rooms::{Effect, Enter, Event, Limits, PeerId, Recipient, RoomKey, Rooms};
+use protocol::call::ServerMessage;
+use rooms::{Effect, Enter, Event, Limits, PeerId, Recipient, RoomKey, Rooms, SeatId};
 use tokio::sync::{mpsc, oneshot};
 
+pub(crate) use self::{party::Party, peers::PeersWish, robot::RobotWish};
 use crate::{
-    dialect::call::{Heard, Page, Spoken, View, said},
+    dialect::{
+        Heard, Speaker, Spoken, View,
+        call::{Page, said},
+    },
     metrics::Metrics,
     outbox::Outbox,
     token::Tokens,
@@ -27,16 +35,24 @@ pub(crate) enum Command {
     Opened { peer: PeerId, outbox: Outbox },
     /// A page wants a seat.
     Join(Box<Join>),
-    /// A page speaks to the other one.
+    /// A client speaks to others in a room.
     Say {
         peer: PeerId,
         room: RoomKey,
         message: Spoken,
     },
-    /// A page gives its seat up.
+    /// A client gives its seat up.
     Leave { peer: PeerId, room: RoomKey },
     /// A socket is gone.
     Closed { peer: PeerId },
+    /// A peer by id wants something.
+    Peers(PeerId, Box<PeersWish>),
+    /// An app or a robot wants something.
+    Robot(PeerId, RobotWish),
+    /// A connection wants into a room by call ID.
+    Party(PeerId, Party),
+    /// How many sit in that room?
+    Count(RoomKey, oneshot::Sender<usize>),
     /// Are you alive?
     Probe(oneshot::Sender<()>),
     /// Send everybody away: first those who can come back.
@@ -48,19 +64,20 @@ pub(crate) enum Command {
 /// The particulars of a join.
 pub(crate) struct Join {
     pub(crate) enter: Enter,
-    pub(crate) resumable: bool,
-    pub(crate) by_link: bool,
-    pub(crate) ice: Arc<IceConfiguration>,
+    pub(crate) page: Page,
 }
 
 struct Peer {
     outbox: Outbox,
-    page: Option<Page>,
+    speaker: Speaker,
 }
 
 struct Hub {
     rooms: Rooms<Spoken>,
     peers: HashMap<PeerId, Peer>,
+    /// What those who sit under a name are called.
+    names: HashMap<SeatId, Arc<str>>,
+    directory: peers::Directory,
     tokens: Arc<Tokens>,
     metrics: Metrics,
 }
@@ -68,35 +85,37 @@ struct Hub {
 /// Starts the hub; it ends when the last sender is gone.
 pub(crate) fn spawn(
     limits: Limits,
+    max_peers: usize,
     tokens: Arc<Tokens>,
     metrics: Metrics,
 ) -> mpsc::Sender<Command> {
     let (sender, commands) = mpsc::channel(QUEUE);
-    let (rooms, peers) = (Rooms::new(limits), HashMap::new());
-    tokio::spawn(
-        Hub {
-            rooms,
-            peers,
-            tokens,
-            metrics,
-        }
-        .run(commands),
-    );
+    let hub = Hub {
+        rooms: Rooms::new(limits),
+        peers: HashMap::new(),
+        names: HashMap::new(),
+        directory: peers::Directory::new(max_peers),
+        tokens,
+        metrics,
+    };
+    tokio::spawn(hub.run(commands));
     sender
 }
 
 impl Hub {
     async fn run(mut self, mut commands: mpsc::Receiver<Command>) {
         loop {
-            let timeout = self.rooms.poll_timeout();
-            let command = match timeout {
+            let due = [self.rooms.poll_timeout(), self.directory.due()];
+            let command = match due.into_iter().flatten().min() {
                 None => commands.recv().await,
+                // A queue that is never empty must not stop the clock.
+                Some(at) if at <= Instant::now() => {
+                    self.timed_out();
+                    continue;
+                }
                 Some(at) => match tokio::time::timeout_at(at.into(), commands.recv()).await {
                     Ok(command) => command,
-                    Err(_) => {
-                        self.happened(Event::TimedOut);
-                        continue;
-                    }
+                    Err(_) => continue,
                 },
             };
             match command {
@@ -106,20 +125,25 @@ impl Hub {
         }
     }
 
+    fn timed_out(&mut self) {
+        let now = Instant::now();
+        if self.rooms.poll_timeout().is_some_and(|at| at <= now) {
+            self.happened(Event::TimedOut);
+        }
+        if self.directory.due().is_some_and(|at| at <= now) {
+            self.tell_presence(now);
+        }
+    }
+
     fn obey(&mut self, command: Command) {
         match command {
             Command::Opened { peer, outbox } => {
-                self.peers.insert(peer, Peer { outbox, page: None });
+                let speaker = Speaker::Nobody;
+                self.peers.insert(peer, Peer { outbox, speaker });
             }
             Command::Join(join) => {
-                let Join {
-                    enter,
-                    resumable,
-                    by_link,
-                    ice,
-                } = *join;
-                if let Some(peer) = self.peers.get_mut(&enter.peer) {
-                    peer.page = Some(Page::new(resumable, by_link, ice));
+                let Join { enter, page } = *join;
+                if self.speaks_as(enter.peer, Speaker::Call(page)) {
                     self.happened(Event::Enter(enter));
                 }
             }
@@ -136,12 +160,15 @@ impl Hub {
                 });
             }
             Command::Leave { peer, room } => self.happened(Event::Leave { peer, room }),
-            Command::Closed { peer } => {
-                self.peers.remove(&peer);
-                self.happened(Event::Lost { peer });
+            Command::Closed { peer } => self.gone(peer),
+            Command::Peers(peer, wish) => self.peers(peer, *wish),
+            Command::Robot(peer, wish) => self.robot(peer, wish),
+            Command::Party(peer, party) => self.party(peer, party),
+            Command::Count(room, answer) => {
+                // Who asked may have given up waiting.
+                let _ = answer.send(self.rooms.occupants(&room).len());
             }
             Command::Probe(answer) => {
-                // Who asked may have given up waiting.
                 let _ = answer.send(());
             }
             Command::Drain { after } => self.drain(after),
@@ -155,37 +182,84 @@ impl Hub {
 
     fn happened(&mut self, event: Event<Spoken>) {
         self.rooms.handle(event, Instant::now());
+        let mut leavers = Vec::new();
         while let Some(effect) = self.rooms.poll_effect() {
-            self.carry_out(&effect);
+            leavers.extend(self.carry_out(&effect));
+        }
+        for (peer, room) in leavers {
+            self.quietly(Event::Leave { peer, room });
         }
         self.metrics.occupancy(self.rooms.occupancy());
     }
 
-    fn carry_out(&mut self, effect: &Effect<Spoken>) {
+    /// Something that whoever it concerns has been told of already.
+    fn quietly(&mut self, event: Event<Spoken>) {
+        self.rooms.handle(event, Instant::now());
+        while self.rooms.poll_effect().is_some() {}
+    }
+
+    /// Gives who has no more business in the room.
+    fn carry_out(&mut self, effect: &Effect<Spoken>) -> Option<(PeerId, RoomKey)> {
         self.count(effect);
-        let (to, opposite) = match effect {
-            Effect::Seated { peer, others, .. } => (*peer, others.first().and_then(|o| o.peer)),
-            Effect::Arrived { to, peer, .. } | Effect::Back { to, peer, .. } => (*to, Some(*peer)),
-            Effect::Refused { peer, .. } | Effect::Replaced { peer, .. } => (*peer, None),
-            Effect::Away { to, .. } | Effect::Left { to, .. } | Effect::Said { to, .. } => {
-                (*to, None)
+        let (to, room, opposite) = match effect {
+            Effect::Seated {
+                peer, room, others, ..
+            } => (*peer, room, others.first().and_then(|other| other.peer)),
+            Effect::Arrived { to, room, peer, .. } | Effect::Back { to, room, peer, .. } => {
+                (*to, room, Some(*peer))
             }
+            Effect::Refused { peer, room, .. } | Effect::Replaced { peer, room } => {
+                (*peer, room, None)
+            }
+            Effect::Away { to, room, .. }
+            | Effect::Left { to, room, .. }
+            | Effect::Said { to, room, .. } => (*to, room, None),
         };
-        let resumable = |peer: &Peer| peer.page.as_ref().is_some_and(|page| page.resumable);
-        let opposite = opposite
-            .and_then(|peer| self.peers.get(&peer))
-            .map(resumable);
-        let Some(peer) = self.peers.get_mut(&to) else {
-            return;
-        };
-        let Some(page) = &mut peer.page else { return };
+        let opposite = opposite.and_then(|peer| self.peers.get(&peer));
         let view = View {
             tokens: &self.tokens,
             now: unix_now(),
-            opposite,
+            opposite: opposite.map(|peer| peer.speaker.resumable()),
+            names: &self.names,
         };
-        let heard = page.hears(effect, &view);
+        let peer = self.peers.get_mut(&to)?;
+        let heard = peer.speaker.hears(effect, &view);
+        if matches!(effect, Effect::Replaced { .. }) {
+            peer.speaker = Speaker::Nobody;
+        }
+        let leave = heard.leave;
         deliver(&peer.outbox, heard);
+        leave.then(|| (to, room.clone()))
+    }
+
+    /// Who a socket turned out to be; false when it is gone already.
+    fn speaks_as(&mut self, peer: PeerId, speaker: Speaker) -> bool {
+        let known = self.peers.get_mut(&peer);
+        known.map(|peer| peer.speaker = speaker).is_some()
+    }
+
+    fn deliver_to(&self, peer: PeerId, heard: Heard) {
+        if let Some(peer) = self.peers.get(&peer) {
+            deliver(&peer.outbox, heard);
+        }
+    }
+
+    /// A socket, and all its seats.
+    fn gone(&mut self, peer: PeerId) {
+        self.happened(Event::Lost { peer });
+        match self.peers.remove(&peer).map(|peer| peer.speaker) {
+            Some(Speaker::Peer(peer)) => self.forget(&peer),
+            Some(Speaker::Party(member)) => {
+                self.names.remove(&member.seat);
+            }
+            Some(Speaker::Nobody | Speaker::Call(_) | Speaker::Robot(_)) | None => {}
+        }
+    }
+
+    /// Somebody else has its place now.
+    fn evict(&mut self, peer: PeerId) {
+        self.deliver_to(peer, Heard::close(4409, "connected again from elsewhere"));
+        self.gone(peer);
     }
 
     fn count(&self, effect: &Effect<Spoken>) {
@@ -206,24 +280,20 @@ impl Hub {
         }
     }
 
-    /// Pages that can come back go at once; a released page loses its call with its socket,
-    /// so it may stay until [`Command::CloseAll`]. A socket that never joined has nothing
-    /// to lose.
+    /// Clients that come back by themselves go at once; the others may stay until
+    /// [`Command::CloseAll`]. A socket that never joined has nothing to lose.
     fn drain(&self, after: Duration) {
         let after_ms = u64::try_from(after.as_millis()).unwrap_or(u64::MAX);
-        for peer in self.peers.values() {
-            let stays = peer.page.as_ref().is_some_and(|page| !page.resumable);
-            if !stays {
-                if peer.page.is_some() {
-                    deliver(&peer.outbox, said(&ServerMessage::Draining { after_ms }));
-                }
-                peer.outbox.close(1012, "restart");
+        for peer in self.peers.values().filter(|peer| !peer.speaker.stays()) {
+            if peer.speaker.resumable() {
+                deliver(&peer.outbox, said(&ServerMessage::Draining { after_ms }));
             }
+            peer.outbox.close(1012, "restart");
         }
     }
 }
 
-/// Puts what a page hears into its outbox.
+/// Puts what a client hears into its outbox.
 pub(crate) fn deliver(outbox: &Outbox, heard: Heard) {
     if let Some(frame) = heard.frame {
         outbox.push(frame);
@@ -237,4 +307,11 @@ pub(crate) fn unix_now() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())
+}
+
+/// Ids are random, so that one tells nothing of another.
+pub(crate) fn random() -> u64 {
+    let mut bytes = [0; 8];
+    getrandom::fill(&mut bytes).expect("the system has a source of randomness");
+    u64::from_ne_bytes(bytes).max(1)
 }

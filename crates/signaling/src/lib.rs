@@ -1,19 +1,23 @@
-//! Signaling: the WebSocket where two pages find each other.
+//! Signaling: the WebSockets where callers, robots and rooms find each other.
 //!
 //! One task, the hub, owns the rooms; every socket is a task of its own with a bounded
-//! outbox. Dialects put the rooms' effects into words. [`Signaling::start`] gives routes
+//! outbox. Five vocabularies share them: an ear reads what a client says, a speaker puts
+//! the rooms' effects into its words. [`Signaling::start`] gives routes
 //! that the service's own binary serves, and that `tuturu serve` composes with others.
 
 mod config;
 mod dialect;
+mod ear;
 mod hub;
 mod ice;
 mod metrics;
 mod origin;
 mod outbox;
+pub mod robots;
 mod routes;
 mod socket;
 mod token;
+mod upgrade;
 
 use std::{sync::Arc, time::Duration};
 
@@ -22,6 +26,7 @@ use rooms::Limits;
 use service::{
     config::{ConfigError, Secret, secret_or_file},
     crowd::Crowd,
+    jwt::Verifier,
     rate::Rate,
     shutdown::Shutdown,
 };
@@ -32,7 +37,7 @@ pub use ice::{InProcess, Issued, IssuerLink};
 
 use crate::{
     hub::Command, ice::IceServers, metrics::Metrics, origin::Origins, outbox::OutboxLimits,
-    token::Tokens,
+    robots::Robots, token::Tokens,
 };
 
 /// The running service. Cheap to clone.
@@ -50,6 +55,10 @@ struct Shared {
     metrics: Metrics,
     limits: SocketLimits,
     origins: Origins,
+    /// Who may speak as an app; nobody without one.
+    apps: Option<Verifier>,
+    robots: Robots,
+    parties: Vec<String>,
     crowd: Crowd,
     shutdown: Shutdown,
     /// Makes the names under which sources are known to the relay.
@@ -65,6 +74,7 @@ struct SocketLimits {
     ping_interval: Duration,
     ping_timeout: Duration,
     seat_grace: Duration,
+    party_capacity: usize,
 }
 
 impl Signaling {
@@ -86,7 +96,10 @@ impl Signaling {
         let limits = Limits {
             throttle: args.throttle(),
         };
-        let hub = hub::spawn(limits, Arc::clone(&tokens), metrics.clone());
+        let max_peers = args.dialects.max_peers;
+        let hub = hub::spawn(limits, max_peers, Arc::clone(&tokens), metrics.clone());
+        let robots = Robots::open(&args.dialects)?;
+        robots.reload_on_hangup()?;
         let ice = IceServers::new(issuer, args.fallback_stun_uris.clone(), metrics.clone())?;
         let shared = Shared {
             hub,
@@ -106,8 +119,12 @@ impl Signaling {
                 ping_interval: args.ping_interval,
                 ping_timeout: args.ping_timeout,
                 seat_grace: args.seat_grace,
+                party_capacity: args.dialects.party_capacity,
             },
-            origins: Origins::new(&args.allowed_origins),
+            origins: Origins::of(args),
+            apps: args.dialects.jwt.verifier()?,
+            robots,
+            parties: args.dialects.parties.clone(),
             crowd: Crowd::new(args.max_sockets, args.max_sockets_per_source),
             shutdown,
             pseudonym_key,

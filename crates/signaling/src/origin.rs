@@ -3,13 +3,37 @@
 
 use http::{HeaderMap, header};
 
+use crate::config::SignalingArgs;
+
+/// One list for each kind of client.
 #[derive(Debug)]
 pub(crate) struct Origins {
+    pub(crate) calls: OriginList,
+    pub(crate) peers: OriginList,
+    pub(crate) robots: OriginList,
+    pub(crate) parties: OriginList,
+}
+
+impl Origins {
+    pub(crate) fn of(args: &SignalingArgs) -> Self {
+        let dialects = &args.dialects;
+        Self {
+            calls: OriginList::new(&args.allowed_origins),
+            peers: OriginList::new(&dialects.peers_origins),
+            robots: OriginList::new(&dialects.robot_origins),
+            parties: OriginList::new(&dialects.party_origins),
+        }
+    }
+}
+
+/// Origins that may, beside the page's own.
+#[derive(Debug)]
+pub(crate) struct OriginList {
     all: bool,
     others: Vec<String>,
 }
 
-impl Origins {
+impl OriginList {
     pub(crate) fn new(allowed: &[String]) -> Self {
         let others = allowed.iter().map(|origin| origin.trim_end_matches('/'));
         let others = others.map(str::to_ascii_lowercase).collect();
@@ -51,7 +75,7 @@ mod tests {
         for origin in origins {
             headers.append(header::ORIGIN, origin.parse().unwrap());
         }
-        Origins::new(&allowed).allow(&headers)
+        OriginList::new(&allowed).allow(&headers)
     }
 
     #[test]

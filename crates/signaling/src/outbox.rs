@@ -12,7 +12,7 @@ use std::{
 
 use futures_util::task::AtomicWaker;
 use tokio_tungstenite::tungstenite::{
-    Utf8Bytes,
+    Message,
     protocol::{CloseFrame, frame::coding::CloseCode},
 };
 
@@ -36,7 +36,7 @@ struct Shared {
 
 #[derive(Debug, Default)]
 struct Queue {
-    frames: VecDeque<Utf8Bytes>,
+    frames: VecDeque<Message>,
     bytes: usize,
     close: Option<CloseFrame>,
 }
@@ -44,7 +44,7 @@ struct Queue {
 /// Everything there is to write now: frames, then perhaps a close.
 #[derive(Debug)]
 pub(crate) struct Batch {
-    pub(crate) frames: VecDeque<Utf8Bytes>,
+    pub(crate) frames: VecDeque<Message>,
     pub(crate) close: Option<CloseFrame>,
 }
 
@@ -59,7 +59,7 @@ impl Outbox {
     }
 
     /// Adds a frame. After a close nothing is taken any more.
-    pub(crate) fn push(&self, frame: Utf8Bytes) {
+    pub(crate) fn push(&self, frame: Message) {
         let limits = self.0.limits;
         let mut queue = self.queue();
         if queue.close.is_some() {
@@ -137,10 +137,10 @@ mod tests {
     async fn frames_leave_in_order_and_all_at_once() {
         let outbox = outbox();
         for frame in ["a", "b", "c"] {
-            outbox.push(frame.into());
+            outbox.push(Message::text(frame));
         }
         let batch = outbox.take().await;
-        assert_eq!(batch.frames, ["a", "b", "c"]);
+        assert_eq!(batch.frames, ["a", "b", "c"].map(Message::text));
         assert!(batch.close.is_none());
     }
 
@@ -149,7 +149,7 @@ mod tests {
         for frames in [vec!["a", "b", "c", "d"], vec!["12345678901"]] {
             let outbox = outbox();
             for frame in frames {
-                outbox.push(frame.into());
+                outbox.push(Message::text(frame));
             }
             let batch = outbox.take().await;
             assert!(batch.frames.is_empty());
@@ -160,12 +160,12 @@ mod tests {
     #[tokio::test]
     async fn a_close_comes_after_what_was_queued_and_wins_over_later_ones() {
         let outbox = outbox();
-        outbox.push("bye".into());
+        outbox.push(Message::text("bye"));
         outbox.close(1000, "left");
         outbox.close(1012, "restart");
-        outbox.push("late".into());
+        outbox.push(Message::text("late"));
         let batch = outbox.take().await;
-        assert_eq!(batch.frames, ["bye"]);
+        assert_eq!(batch.frames, [Message::text("bye")]);
         assert_eq!(batch.close.map(|close| close.code.into()), Some(1000_u16));
     }
 

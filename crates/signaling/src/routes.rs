@@ -1,137 +1,195 @@
-//! `GET /ws` and `GET /health`.
-//!
-//! The upgrade is made by hand: warp's own hides the read buffer size, which is most of
-//! what an idle socket costs, and tungstenite's refuses the short keys that Dart sends.
+//! `GET /ws`, `/ws/app`, `/ws/device`, `/parties/…`, `/party/…` and `/health`.
 
 use std::{
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use http::{HeaderMap, HeaderValue, StatusCode, header};
-use hyper::upgrade::OnUpgrade;
-use hyper_util::rt::TokioIo;
-use serde::Serialize;
-use service::{
-    client::{self, Address},
-    crowd::{Crowded, Place},
-    http::error::HttpError,
+use http::header;
+use protocol::{
+    party::{Connections, NAME_BYTES},
+    robot::DEVICE_BYTES,
 };
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{
-        handshake::derive_accept_key,
-        protocol::{Role, WebSocketConfig},
-    },
-};
+use serde::{Deserialize, Serialize};
+use service::http::error::HttpError;
+use tokio::sync::oneshot;
+use uuid::Uuid;
 use warp::{Filter, Rejection, Reply, reply::Response};
 
-use crate::{Shared, Signaling, socket};
+use crate::{
+    Shared, Signaling,
+    dialect::party,
+    ear::{Allowed, Ear, call::CallEar, party::PartyEar, robot::RobotEar},
+    hub::{Command, unix_now},
+    upgrade::{Request, request},
+};
 
-/// Longest `Sec-WebSocket-Key` that is answered; RFC 6455 says 24 characters, Dart sends 12.
-const KEY_CHARACTERS: usize = 64;
+/// The party of `/party/<room>`.
+const MAIN: &str = "main";
 
 impl Signaling {
     /// Everything signaling serves to the public.
     pub fn routes(&self) -> impl Filter<Extract = (Response,), Error = Rejection> + Clone + use<> {
+        let state = {
+            let shared = Arc::clone(&self.shared);
+            warp::any().map(move || Arc::clone(&shared))
+        };
+        let asked = warp::get().and(state).and(request());
+        let calls = warp::path!("ws").and(asked.clone());
+        let calls = calls.map(|shared: Arc<Shared>, request: Request| {
+            let ear = first_ear(&shared, &request);
+            answer(&shared, ear.and_then(|ear| request.accept(&shared, ear)))
+        });
+        let apps = warp::path!("ws" / "app").and(asked.clone());
+        let apps = apps.and(warp::query());
+        let apps = apps.map(|shared: Arc<Shared>, request: Request, query| {
+            let ear = app_ear(&shared, &request, &query);
+            answer(&shared, ear.and_then(|ear| request.accept(&shared, ear)))
+        });
+        let devices = warp::path!("ws" / "device").and(asked.clone());
+        let devices = devices.and(warp::query());
+        let devices = devices.map(|shared: Arc<Shared>, request: Request, query| {
+            let ear = device_ear(&shared, &request, &query);
+            answer(&shared, ear.and_then(|ear| request.accept(&shared, ear)))
+        });
+        let party = warp::path!("party" / String).map(|room| (MAIN.to_owned(), room));
+        let parties = warp::path!("parties" / String / String).or(party.untuple_one());
+        let parties = parties.unify().and(asked).and(warp::query()).then(
+            |party: String, room: String, shared: Arc<Shared>, request, query| async move {
+                answer(&shared, enter(&shared, &party, &room, request, query).await)
+            },
+        );
         let shared = Arc::clone(&self.shared);
-        let socket = warp::path!("ws")
-            .and(warp::get())
-            .and(client::address())
-            .and(warp::header::headers_cloned())
-            .and(warp::ext::optional::<OnUpgrade>())
-            .map(
-                move |address, headers: HeaderMap, upgrade: Option<OnUpgrade>| {
-                    accept(&shared, address, &headers, upgrade).unwrap_or_else(|error| {
-                        shared.metrics.refuse(error.parts().2);
-                        error.into_response()
-                    })
-                },
-            );
-        let shared = Arc::clone(&self.shared);
-        let health = warp::path!("health")
-            .and(warp::get())
-            .map(move || health(&shared));
-        socket.or(health).unify()
+        let health = warp::path!("health").and(warp::get());
+        let health = health.map(move || health_of(&shared));
+        calls
+            .or(apps)
+            .unify()
+            .or(devices)
+            .unify()
+            .or(parties)
+            .unify()
+            .or(health)
+            .unify()
     }
 }
 
-fn accept(
-    shared: &Arc<Shared>,
-    address: Address,
-    headers: &HeaderMap,
-    upgrade: Option<OnUpgrade>,
-) -> Result<Response, HttpError> {
-    let key = headers
-        .get(header::SEC_WEBSOCKET_KEY)
-        .filter(|_| wants_websocket(headers));
-    let (Some(key), Some(upgrade)) = (key, upgrade) else {
-        return Err(HttpError::UpgradeRequired);
+fn answer(shared: &Shared, answer: Result<Response, HttpError>) -> Response {
+    answer.unwrap_or_else(|error| {
+        shared.metrics.refuse(error.parts().2);
+        error.into_response()
+    })
+}
+
+fn first_ear(shared: &Arc<Shared>, request: &Request) -> Result<Ear, HttpError> {
+    let allowed = Allowed {
+        calls: shared.origins.calls.allow(&request.headers),
+        peers: shared.origins.peers.allow(&request.headers),
     };
-    if headers
-        .get(header::SEC_WEBSOCKET_VERSION)
-        .is_none_or(|version| version != "13")
-    {
+    if !request.wants_websocket() {
         return Err(HttpError::UpgradeRequired);
     }
-    if key.is_empty() || key.len() > KEY_CHARACTERS {
-        return Err(HttpError::InvalidRequest(
-            "The Sec-WebSocket-Key is not one.",
-        ));
-    }
-    if !shared.origins.allow(headers) {
+    if !allowed.calls && !allowed.peers {
         return Err(HttpError::Forbidden);
     }
-    if shared.shutdown.is_requested() {
-        return Err(HttpError::Unavailable(2));
+    let ear = CallEar::new(shared, request.address.source());
+    Ok(Ear::First(Box::new(ear), allowed))
+}
+
+#[derive(Deserialize)]
+struct AppQuery {
+    token: Option<String>,
+}
+
+fn app_ear(shared: &Shared, request: &Request, query: &AppQuery) -> Result<Ear, HttpError> {
+    let verifier = shared.apps.as_ref().ok_or(HttpError::NotFound)?;
+    if !shared.origins.robots.allow(&request.headers) {
+        return Err(HttpError::Forbidden);
     }
-    let source = address.source();
-    let place = shared.crowd.take(source).map_err(|crowded| match crowded {
-        Crowded::Server => HttpError::Unavailable(10),
-        Crowded::Source => HttpError::RateLimited(10),
-    })?;
-    let accept_key = derive_accept_key(key.as_bytes());
-    tokio::spawn(converse(Arc::clone(shared), address, place, upgrade));
-
-    let mut response = StatusCode::SWITCHING_PROTOCOLS.into_response();
-    let headers = response.headers_mut();
-    headers.insert(header::UPGRADE, HeaderValue::from_static("websocket"));
-    headers.insert(header::CONNECTION, HeaderValue::from_static("Upgrade"));
-    let accept_key = HeaderValue::try_from(accept_key).expect("base64 is a header value");
-    headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept_key);
-    Ok(response)
+    let bearer = service::jwt::bearer(&request.headers);
+    let token = bearer
+        .or(query.token.as_deref())
+        .ok_or(HttpError::Unauthorized)?;
+    let subject = verifier
+        .subject(token)
+        .map_err(|_| HttpError::Unauthorized)?;
+    Ok(Ear::Robot(RobotEar::App { subject }))
 }
 
-/// RFC 6455 section 4.2.1.
-fn wants_websocket(headers: &HeaderMap) -> bool {
-    let has = |name, token: &str| {
-        let values = headers
-            .get_all(name)
-            .iter()
-            .filter_map(|value| value.to_str().ok());
-        let mut tokens = values.flat_map(|value| value.split(','));
-        tokens.any(|value| value.trim().eq_ignore_ascii_case(token))
+#[derive(Deserialize)]
+struct DeviceQuery {
+    device_id: Option<String>,
+    sig: Option<String>,
+    /// Unix seconds.
+    ts: Option<u64>,
+}
+
+fn device_ear(shared: &Shared, request: &Request, query: &DeviceQuery) -> Result<Ear, HttpError> {
+    if !shared.robots.configured() {
+        return Err(HttpError::NotFound);
+    }
+    if !shared.origins.robots.allow(&request.headers) {
+        return Err(HttpError::Forbidden);
+    }
+    let (Some(id), Some(sig)) = (&query.device_id, &query.sig) else {
+        return Err(HttpError::Unauthorized);
     };
-    has(header::UPGRADE, "websocket") && has(header::CONNECTION, "upgrade")
+    // A request that is no upgrade must not use a signature up.
+    if !request.wants_websocket() {
+        return Err(HttpError::UpgradeRequired);
+    }
+    if id.len() > DEVICE_BYTES || !shared.robots.proves(id, query.ts, sig, unix_now()) {
+        return Err(HttpError::Unauthorized);
+    }
+    let device_id = id.clone();
+    Ok(Ear::Robot(RobotEar::Device { device_id }))
 }
 
-async fn converse(shared: Arc<Shared>, address: Address, place: Place, upgrade: OnUpgrade) {
-    let Ok(upgraded) = upgrade.await else { return };
-    shared.metrics.sockets.inc();
-    let limits = &shared.limits;
-    let config = WebSocketConfig::default()
-        .read_buffer_size(limits.read_buffer)
-        .write_buffer_size(0)
-        .max_write_buffer_size(limits.outbox.bytes + 4 * limits.max_message)
-        // A message over the limit is refused; one of twice the size is not even read.
-        .max_message_size(Some(2 * limits.max_message))
-        .max_frame_size(Some(2 * limits.max_message));
-    let io = TokioIo::new(upgraded);
-    let stream = WebSocketStream::from_raw_socket(io, Role::Server, Some(config)).await;
-    // Boxed: what a socket needs only while it starts is not kept for as long as it lives.
-    Box::pin(socket::serve(Arc::clone(&shared), address.source(), stream)).await;
-    shared.metrics.sockets.dec();
-    drop(place);
+#[derive(Deserialize)]
+struct PartyQuery {
+    #[serde(rename = "_pk")]
+    id: Option<String>,
+    /// `0` turns it off.
+    presence: Option<String>,
+}
+
+async fn enter(
+    shared: &Arc<Shared>,
+    party: &str,
+    room: &str,
+    request: Request,
+    query: PartyQuery,
+) -> Result<Response, HttpError> {
+    let known = shared.parties.is_empty() || shared.parties.iter().any(|known| known == party);
+    if !known {
+        return Err(HttpError::NotFound);
+    }
+    let long = |name: &str| name.is_empty() || name.len() > NAME_BYTES;
+    if long(party) || long(room) || query.id.as_deref().is_some_and(long) {
+        let why = "Names of parties, rooms and connections have 1 to 128 bytes.";
+        return Err(HttpError::InvalidRequest(why));
+    }
+    let room = party::key(party, room);
+    if !request.headers.contains_key(header::UPGRADE) {
+        let (answer, counted) = oneshot::channel();
+        let asked = shared.hub.send(Command::Count(room, answer)).await;
+        asked.map_err(|_| HttpError::Unavailable(2))?;
+        let connections = counted.await.map_err(|_| HttpError::Unavailable(2))?;
+        let answer = warp::reply::json(&Connections { connections });
+        let answer = warp::reply::with_header(answer, "cache-control", "no-store");
+        let any = "access-control-allow-origin";
+        return Ok(warp::reply::with_header(answer, any, "*").into_response());
+    }
+    if !shared.origins.parties.allow(&request.headers) {
+        return Err(HttpError::Forbidden);
+    }
+    let id = query.id.unwrap_or_else(|| Uuid::new_v4().to_string());
+    let ear = PartyEar {
+        room,
+        id: id.into(),
+        presence: query.presence.as_deref() != Some("0"),
+    };
+    request.accept(shared, Ear::Party(ear))
 }
 
 #[derive(Serialize)]
@@ -142,14 +200,13 @@ struct Health {
     timestamp: u128,
 }
 
-fn health(shared: &Shared) -> Response {
+fn health_of(shared: &Shared) -> Response {
     let now = SystemTime::now().duration_since(UNIX_EPOCH);
-    let timestamp = now.map_or(0, |since| since.as_millis());
     let health = Health {
         status: "ok",
         rooms: shared.metrics.rooms(),
-        timestamp,
+        timestamp: now.map_or(0, |since| since.as_millis()),
     };
-    warp::reply::with_header(warp::reply::json(&health), "cache-control", "no-store")
-        .into_response()
+    let answer = warp::reply::json(&health);
+    warp::reply::with_header(answer, "cache-control", "no-store").into_response()
 }

@@ -1,7 +1,7 @@
-//! One socket: reads what a page says, writes what it hears, and ends within its budgets.
+//! One socket: reads what a client says, writes what it hears, and ends within its budgets.
 //!
 //! One task, no locks held, no buffer that stays: an idle socket costs its read buffer and
-//! little more. The task waits for the page, the outbox, or a clock, whichever comes first.
+//! little more. The task waits for the client, the outbox, or a clock, whichever comes first.
 
 use std::{
     sync::Arc,
@@ -9,13 +9,10 @@ use std::{
 };
 
 use futures_util::{SinkExt as _, StreamExt as _};
-use protocol::call::{CallError, ClientMessage, Resume, RoomName, ServerMessage, says_resume};
-use rooms::{Claim, Enter, PeerId, RoomKey, SeatId, throttle::Guesser};
+use rooms::PeerId;
 use service::client::Source;
 use tokio::{
     io::{AsyncRead, AsyncWrite},
-    sync::mpsc,
-    task::JoinHandle,
     time::sleep_until,
 };
 use tokio_tungstenite::{
@@ -25,84 +22,65 @@ use tokio_tungstenite::{
 
 use crate::{
     Shared,
-    dialect::call::{Spoken, refused, room_key, said},
-    hub::{Command, Join, deliver, unix_now},
-    ice::Issued,
+    ear::{Ear, Frame, Wire},
+    hub::{Command, random},
     outbox::{Batch, Outbox},
 };
 
-/// Two people to a call.
-const CAPACITY: usize = 2;
-
 /// Serves one upgraded socket until it ends.
-pub(crate) async fn serve<S>(shared: Arc<Shared>, source: Source, stream: WebSocketStream<S>)
-where
+pub(crate) async fn serve<S>(
+    shared: Arc<Shared>,
+    source: Source,
+    ear: Ear,
+    stream: WebSocketStream<S>,
+) where
     S: AsyncRead + AsyncWrite + Unpin + Send,
 {
     let peer = PeerId(random());
     let outbox = Outbox::new(shared.limits.outbox);
     let hub = shared.hub.clone();
-    if hub
-        .send(Command::Opened {
-            peer,
-            outbox: outbox.clone(),
-        })
-        .await
-        .is_err()
-    {
+    let opened = Command::Opened {
+        peer,
+        outbox: outbox.clone(),
+    };
+    if hub.send(opened).await.is_err() {
         return;
     }
-    // Credentials are asked for while the page still types its PIN.
-    let client = source.pseudonym(&shared.pseudonym_key);
-    let asking = {
-        let (shared, client) = (Arc::clone(&shared), client.clone());
-        tokio::spawn(async move { shared.ice.for_client(&client).await })
-    };
     let now = Instant::now();
     let mut socket = Socket {
-        paid_until: now,
-        shared,
-        source,
-        client,
-        peer,
-        outbox,
+        wire: Wire {
+            shared,
+            source,
+            peer,
+            outbox,
+        },
+        ear,
         stream,
-        asking: Some(asking),
-        room: None,
-        resumable: false,
+        paid_until: now,
         opened: now,
         heard: now,
         pinged: now,
-        refresh: None,
     };
     let reason = socket.run().await;
-    socket.shared.metrics.close(reason.label());
+    socket.wire.shared.metrics.close(reason.label());
     // The hub outlives its sockets; when it is gone there is nobody to tell.
     let _ = hub.send(Command::Closed { peer }).await;
 }
 
 struct Socket<S> {
-    shared: Arc<Shared>,
-    source: Source,
-    client: String,
-    peer: PeerId,
-    outbox: Outbox,
+    wire: Wire,
+    ear: Ear,
     stream: WebSocketStream<S>,
-    asking: Option<JoinHandle<Issued>>,
-    room: Option<RoomKey>,
-    resumable: bool,
     /// Messages are paid for until then.
     paid_until: Instant,
     opened: Instant,
     heard: Instant,
     pinged: Instant,
-    /// When fresh credentials are due.
-    refresh: Option<Instant>,
 }
 
 /// Why a socket ended.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-enum End {
+pub(crate) enum End {
     ByPage,
     ByServer,
     Lost,
@@ -111,6 +89,7 @@ enum End {
     TooFast,
     TooLarge,
     Invalid,
+    Origin,
 }
 
 impl End {
@@ -124,6 +103,7 @@ impl End {
             Self::TooFast => "too-fast",
             Self::TooLarge => "too-large",
             Self::Invalid => "invalid",
+            Self::Origin => "origin",
         }
     }
 
@@ -136,6 +116,7 @@ impl End {
             Self::TooFast => Some((1008, "too many messages")),
             Self::TooLarge => Some((1009, "message too large")),
             Self::Invalid => Some((1007, "invalid frame")),
+            Self::Origin => Some((1008, "origin not allowed")),
         }
     }
 }
@@ -144,8 +125,8 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket<S> {
     async fn run(&mut self) -> End {
         let end = self.converse().await;
         if let Some((code, reason)) = end.close() {
-            self.outbox.close(code, reason);
-            let batch = self.outbox.take().await;
+            self.wire.outbox.close(code, reason);
+            let batch = self.wire.outbox.take().await;
             if self.write(batch).await.is_ok() {
                 self.say_goodbye().await;
             }
@@ -154,11 +135,14 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket<S> {
     }
 
     async fn converse(&mut self) -> End {
+        if let Err(end) = self.ear.open(&self.wire).await {
+            return end;
+        }
         let clock = sleep_until(self.next_wake().into());
         tokio::pin!(clock);
         loop {
             tokio::select! {
-                batch = self.outbox.take() => match self.write(batch).await {
+                batch = self.wire.outbox.take() => match self.write(batch).await {
                     Ok(true) => {
                         self.say_goodbye().await;
                         return End::ByServer;
@@ -184,7 +168,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket<S> {
     /// Everything that is queued, with one flush. True when it ended in a close.
     async fn write(&mut self, batch: Batch) -> Result<bool, tungstenite::Error> {
         for frame in batch.frames {
-            self.stream.feed(Message::Text(frame)).await?;
+            self.stream.feed(frame).await?;
         }
         let closes = batch.close.is_some();
         if let Some(close) = batch.close {
@@ -207,162 +191,45 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket<S> {
         frame: Option<Result<Message, tungstenite::Error>>,
     ) -> Result<(), End> {
         let frame = match frame {
-            None => return Err(if self.left() { End::ByPage } else { End::Lost }),
+            None => {
+                return Err(if self.ear.left() {
+                    End::ByPage
+                } else {
+                    End::Lost
+                });
+            }
             Some(Err(error)) => return Err(end_of(&error)),
             Some(Ok(frame)) => frame,
         };
         self.heard = Instant::now();
-        let rate = self.shared.limits.message_rate;
-        if rate.take(&mut self.paid_until, self.heard).is_err() {
+        let limits = &self.wire.shared.limits;
+        let paid = limits.message_rate.take(&mut self.paid_until, self.heard);
+        if paid.is_err() {
             return Err(End::TooFast);
         }
-        match frame {
-            Message::Text(text) if text.len() > self.shared.limits.max_message => {
-                self.refuse(CallError::TooLarge);
-            }
-            Message::Text(text) => match ClientMessage::decode(&text) {
-                Ok(message) => self.obey(message).await?,
-                Err(error) => {
-                    self.shared.metrics.message("invalid");
-                    self.resumable |= says_resume(&text);
-                    self.refuse(error);
-                }
-            },
-            Message::Binary(_) => {
-                self.shared.metrics.message("invalid");
-                self.refuse(CallError::InvalidMessage);
-            }
-            // The next read finds the end of the stream.
-            Message::Close(_) | Message::Ping(_) | Message::Pong(_) | Message::Frame(_) => {}
+        // After a close frame the next read finds the end of the stream.
+        match Frame::of(frame, limits.max_message) {
+            Some(frame) => self.ear.hear(&self.wire, frame).await,
+            None => Ok(()),
         }
-        Ok(())
-    }
-
-    async fn obey(&mut self, message: ClientMessage<'_>) -> Result<(), End> {
-        match message {
-            ClientMessage::Join { room, resume } => self.join(&room, resume).await,
-            ClientMessage::Relay(relayed) => {
-                self.shared.metrics.message(relayed.kind.name());
-                self.say(Spoken::relayed(relayed)).await
-            }
-            ClientMessage::Ack(mark) => {
-                self.shared.metrics.message("ack");
-                self.say(Spoken::ack(mark)).await
-            }
-            ClientMessage::Ping => {
-                self.shared.metrics.message("ping");
-                deliver(&self.outbox, said(&ServerMessage::Pong));
-                Ok(())
-            }
-            ClientMessage::Leave => {
-                self.shared.metrics.message("leave");
-                if let Some(room) = self.room.take() {
-                    self.tell(Command::Leave {
-                        peer: self.peer,
-                        room,
-                    })
-                    .await?;
-                }
-                self.outbox.close(1000, "left");
-                Ok(())
-            }
-        }
-    }
-
-    async fn join(&mut self, name: &RoomName, resume: Resume<'_>) -> Result<(), End> {
-        self.shared.metrics.message("join");
-        let Some(asking) = self.asking.take() else {
-            self.refuse(CallError::InvalidMessage);
-            return Ok(());
-        };
-        self.resumable = resume != Resume::Unable;
-        let Ok(issued) = asking.await else {
-            self.refuse(CallError::Unavailable);
-            return Ok(());
-        };
-        self.refresh_later(issued.ttl);
-        let room = room_key(name);
-        self.room = Some(room.clone());
-        let token = match resume {
-            Resume::Token(token) => Some(token),
-            Resume::Unable | Resume::Fresh => None,
-        };
-        let again = token.and_then(|token| self.shared.tokens.verify(&room, token, unix_now()));
-        let enter = Enter {
-            peer: self.peer,
-            room,
-            claim: again.unwrap_or_else(|| Claim::New(SeatId(random()))),
-            capacity: CAPACITY,
-            grace: self.resumable.then_some(self.shared.limits.seat_grace),
-            guesser: matches!(name, RoomName::Pin(_)).then(|| Guesser(self.source.as_u128())),
-        };
-        let by_link = matches!(name, RoomName::Call(_));
-        let join = Join {
-            enter,
-            resumable: self.resumable,
-            by_link,
-            ice: issued.configuration,
-        };
-        self.tell(Command::Join(Box::new(join))).await
-    }
-
-    async fn say(&mut self, message: Spoken) -> Result<(), End> {
-        match self.room.clone() {
-            Some(room) => {
-                self.tell(Command::Say {
-                    peer: self.peer,
-                    room,
-                    message,
-                })
-                .await
-            }
-            None => {
-                self.refuse(CallError::NotInRoom);
-                Ok(())
-            }
-        }
-    }
-
-    async fn tell(&mut self, command: Command) -> Result<(), End> {
-        self.shared
-            .hub
-            .send(command)
-            .await
-            .map_err(|mpsc::error::SendError(_)| End::ByServer)
-    }
-
-    fn refuse(&self, error: CallError) {
-        deliver(&self.outbox, refused(self.resumable, error, None));
-    }
-
-    fn refresh_later(&mut self, ttl: u64) {
-        let half = Duration::from_secs((ttl / 2).max(30));
-        self.refresh = self.resumable.then(|| Instant::now() + half);
-    }
-
-    /// It said `leave`, or never joined: its end is no loss.
-    fn left(&self) -> bool {
-        self.room.is_none()
     }
 
     fn next_wake(&self) -> Instant {
-        let limits = &self.shared.limits;
+        let limits = &self.wire.shared.limits;
         let ping = self.heard.max(self.pinged) + limits.ping_interval;
         let dead = self.heard + limits.ping_timeout;
-        let join = self
-            .asking
-            .is_some()
-            .then(|| self.opened + limits.join_timeout);
-        let times = [Some(ping), Some(dead), join, self.refresh];
+        let join = self.ear.must_join();
+        let join = join.then(|| self.opened + limits.join_timeout);
+        let times = [Some(ping), Some(dead), join, self.ear.next_wake()];
         times.into_iter().flatten().min().unwrap_or(ping)
     }
 
     async fn tick(&mut self) -> Result<(), End> {
-        let (now, limits) = (Instant::now(), &self.shared.limits);
+        let (now, limits) = (Instant::now(), &self.wire.shared.limits);
         if now >= self.heard + limits.ping_timeout {
             return Err(End::Silent);
         }
-        if self.asking.is_some() && now >= self.opened + limits.join_timeout {
+        if self.ear.must_join() && now >= self.opened + limits.join_timeout {
             return Err(End::NeverJoined);
         }
         if now >= self.heard.max(self.pinged) + limits.ping_interval {
@@ -370,15 +237,7 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket<S> {
             let ping = Message::Ping(tungstenite::Bytes::new());
             self.stream.send(ping).await.map_err(|_| End::Lost)?;
         }
-        if self.refresh.is_some_and(|at| now >= at) {
-            let issued = self.shared.ice.for_client(&self.client).await;
-            let ice_servers = &issued.configuration.ice_servers;
-            deliver(
-                &self.outbox,
-                said(&ServerMessage::IceServers { ice_servers }),
-            );
-            self.refresh_later(issued.ttl);
-        }
+        self.ear.tick(&self.wire).await;
         Ok(())
     }
 }
@@ -394,11 +253,4 @@ fn end_of(error: &tungstenite::Error) -> End {
         tungstenite::Error::ConnectionClosed => End::ByPage,
         _ => End::Lost,
     }
-}
-
-/// Ids are random, so that one tells nothing of another.
-fn random() -> u64 {
-    let mut bytes = [0; 8];
-    getrandom::fill(&mut bytes).expect("the system has a source of randomness");
-    u64::from_ne_bytes(bytes).max(1)
 }

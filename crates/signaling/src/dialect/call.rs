@@ -10,9 +10,12 @@ use protocol::{
     ice::IceConfiguration,
 };
 use rooms::{Effect, Refusal, RoomKey, SeatId};
-use tokio_tungstenite::tungstenite::Utf8Bytes;
+use tokio_tungstenite::tungstenite::{Message, Utf8Bytes};
 
-use crate::token::{Grant, Tokens};
+use crate::{
+    dialect::{self, Heard, View},
+    token::Grant,
+};
 
 /// What one page says to the other one, as it will leave: carried unread.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -62,22 +65,6 @@ pub(crate) struct Page {
     seat: Option<SeatId>,
 }
 
-/// A frame, a close or both, in this order.
-#[derive(Debug, Default, PartialEq, Eq)]
-pub(crate) struct Heard {
-    pub(crate) frame: Option<Utf8Bytes>,
-    pub(crate) close: Option<(u16, String)>,
-}
-
-/// What a page needs to know of the world to put an effect into words.
-pub(crate) struct View<'a> {
-    pub(crate) tokens: &'a Tokens,
-    /// Unix seconds.
-    pub(crate) now: u64,
-    /// Whether somebody with a live socket sits opposite, and can resume.
-    pub(crate) opposite: Option<bool>,
-}
-
 impl Page {
     pub(crate) fn new(resumable: bool, by_link: bool, ice: Arc<IceConfiguration>) -> Self {
         Self {
@@ -89,7 +76,7 @@ impl Page {
     }
 
     /// What this page hears of an effect.
-    pub(crate) fn hears(&mut self, effect: &Effect<Spoken>, view: &View<'_>) -> Heard {
+    pub(crate) fn hears(&mut self, effect: &Effect<dialect::Spoken>, view: &View<'_>) -> Heard {
         match effect {
             Effect::Seated {
                 room,
@@ -157,13 +144,20 @@ impl Page {
             }
             Effect::Left { .. } => said(&ServerMessage::PeerLeft),
             Effect::Said { message, .. } => {
+                // Nobody else speaks in such a room.
+                let dialect::Spoken::Call(message) = message else {
+                    return Heard::default();
+                };
                 let frame = match message.plain {
                     _ if self.resumable => Some(message.frame.clone()),
                     Some(end) if end + 1 == message.frame.len() => Some(message.frame.clone()),
                     Some(end) => Some(format!("{}}}", &message.frame[..end]).into()),
                     None => None,
                 };
-                Heard { frame, close: None }
+                Heard {
+                    frame: frame.map(Message::Text),
+                    ..Heard::default()
+                }
             }
             Effect::Replaced { .. } => self.refused(CallError::Replaced, None),
         }
@@ -186,18 +180,18 @@ impl Page {
 /// An error in the words that kind of page understands.
 pub(crate) fn refused(resumable: bool, error: CallError, retry_after_ms: Option<u64>) -> Heard {
     let frame = if resumable {
-        Some(ErrorMessage::new(error, retry_after_ms).encode().into())
+        Some(ErrorMessage::new(error, retry_after_ms).encode())
     } else {
         let told = error.is_for_released_pages();
-        told.then(|| ErrorMessage::plain(error).encode().into())
+        told.then(|| ErrorMessage::plain(error).encode())
     };
-    let close = error.close_code().map(|code| (code, error.to_string()));
-    Heard { frame, close }
+    Heard {
+        frame: frame.map(Message::text),
+        close: error.close_code().map(|code| (code, error.to_string())),
+        leave: false,
+    }
 }
 
 pub(crate) fn said(message: &ServerMessage<'_>) -> Heard {
-    Heard {
-        frame: Some(message.encode().into()),
-        close: None,
-    }
+    Heard::text(message.encode())
 }

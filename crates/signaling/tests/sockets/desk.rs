@@ -48,6 +48,7 @@ impl Desk {
                 ice_transport_policy: None,
             }),
             ttl: 3600,
+            without_issuer: false,
         };
         Self::open_with(
             arguments,

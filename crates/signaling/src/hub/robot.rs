@@ -1,0 +1,120 @@
+//! Apps and robots: who is connected, and which session is whose.
+
+use std::sync::Arc;
+
+use protocol::{
+    ice::IceConfiguration,
+    robot::{Event, RobotError, Role},
+};
+use rooms::{Claim, Enter, PeerId, RoomKey, SeatId};
+use tokio::sync::oneshot;
+use uuid::Uuid;
+
+use super::{Hub, random};
+use crate::dialect::{
+    Heard, Speaker,
+    robot::{End, device_key, session_key},
+};
+
+/// Sessions that one end may be in at once.
+const SESSIONS: usize = 16;
+
+/// What an app or a robot wants.
+pub(crate) enum RobotWish {
+    /// An app is here.
+    App,
+    /// A robot is here; an older socket of it is replaced.
+    Device { device_id: String },
+    /// Is that robot here?
+    IsOnline {
+        device_id: String,
+        answer: oneshot::Sender<bool>,
+    },
+    /// An app and a robot begin a session.
+    Meet {
+        device_id: String,
+        ice: Arc<IceConfiguration>,
+    },
+    /// A session is over.
+    Close { session_id: String },
+}
+
+impl Hub {
+    pub(super) fn robot(&mut self, peer: PeerId, wish: RobotWish) {
+        match wish {
+            RobotWish::App => {
+                self.speaks_as(peer, Speaker::Robot(End::new(Role::App)));
+            }
+            RobotWish::Device { device_id } => {
+                let room = device_key(&device_id);
+                if let Some(old) = self.occupant(&room) {
+                    self.evict(old);
+                }
+                if self.speaks_as(peer, Speaker::Robot(End::new(Role::Device))) {
+                    self.enter(peer, room, 1);
+                }
+            }
+            RobotWish::IsOnline { device_id, answer } => {
+                // Who asked may have given up waiting.
+                let _ = answer.send(self.occupant(&device_key(&device_id)).is_some());
+            }
+            RobotWish::Meet { device_id, ice } => {
+                if let Err(error) = self.meet(peer, &device_id, &ice) {
+                    self.deliver_to(peer, Heard::text(Event::Error(&error).encode()));
+                }
+            }
+            RobotWish::Close { session_id } => self.close_session(peer, &session_id),
+        }
+    }
+
+    /// The app hears of the session first, then the robot.
+    fn meet(
+        &mut self,
+        app: PeerId,
+        device_id: &str,
+        ice: &Arc<IceConfiguration>,
+    ) -> Result<(), RobotError> {
+        let device = self.occupant(&device_key(device_id));
+        let device = device.ok_or(RobotError::Offline)?;
+        // A robot also sits in the room that says it is here.
+        if self.rooms.seats(app) >= SESSIONS || self.rooms.seats(device) > SESSIONS {
+            return Err(RobotError::TooMany);
+        }
+        let room = session_key(&Uuid::new_v4().to_string());
+        for peer in [app, device] {
+            if let Some(Speaker::Robot(end)) = self.peers.get_mut(&peer).map(|p| &mut p.speaker) {
+                end.ice = Arc::clone(ice);
+            }
+            self.enter(peer, room.clone(), 2);
+        }
+        Ok(())
+    }
+
+    fn close_session(&mut self, peer: PeerId, session_id: &str) {
+        let room = session_key(session_id);
+        let ends = self.rooms.occupants(&room);
+        if !ends.iter().any(|end| end.peer == Some(peer)) {
+            return;
+        }
+        for end in ends.into_iter().filter_map(|end| end.peer) {
+            self.deliver_to(end, Heard::text(Event::Close { session_id }.encode()));
+            let room = room.clone();
+            self.quietly(rooms::Event::Leave { peer: end, room });
+        }
+    }
+
+    fn occupant(&self, room: &RoomKey) -> Option<PeerId> {
+        self.rooms.occupants(room).first()?.peer
+    }
+
+    fn enter(&mut self, peer: PeerId, room: RoomKey, capacity: usize) {
+        self.happened(rooms::Event::Enter(Enter {
+            peer,
+            room,
+            claim: Claim::New(SeatId(random())),
+            capacity,
+            grace: None,
+            guesser: None,
+        }));
+    }
+}
