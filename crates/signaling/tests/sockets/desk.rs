@@ -16,7 +16,10 @@ use tokio::{
     net::{TcpListener, TcpStream},
     time::timeout,
 };
-use tokio_tungstenite::{WebSocketStream, client_async, tungstenite::Message};
+use tokio_tungstenite::{
+    WebSocketStream, client_async,
+    tungstenite::{Error, Message},
+};
 use warp::Filter as _;
 
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -82,11 +85,17 @@ impl Desk {
     }
 
     pub(crate) async fn page(&self) -> Page {
+        self.socket("/ws").await.unwrap()
+    }
+
+    /// A socket at that path, or the status of the refusal.
+    pub(crate) async fn socket(&self, path: &str) -> Result<Page, u16> {
         let stream = TcpStream::connect(&self.address).await.unwrap();
-        let (socket, _) = client_async(format!("ws://{}/ws", self.address), stream)
-            .await
-            .unwrap();
-        Page { socket }
+        match client_async(format!("ws://{}{path}", self.address), stream).await {
+            Ok((socket, _)) => Ok(Page { socket }),
+            Err(Error::Http(response)) => Err(response.status().as_u16()),
+            Err(other) => panic!("{other}"),
+        }
     }
 
     /// A page that joined, and the reply it got.
@@ -147,14 +156,30 @@ impl Page {
 
     /// The next message.
     pub(crate) async fn hear(&mut self) -> Value {
+        match self.hear_raw().await {
+            Message::Text(text) => serde_json::from_str(&text).unwrap(),
+            other => panic!("instead of a message: {other:?}"),
+        }
+    }
+
+    /// The next frame that is not a heartbeat.
+    pub(crate) async fn hear_raw(&mut self) -> Message {
         loop {
-            match timeout(PATIENCE, self.socket.next())
-                .await
-                .expect("something is said")
-            {
-                Some(Ok(Message::Text(text))) => return serde_json::from_str(&text).unwrap(),
+            let next = timeout(PATIENCE, self.socket.next()).await;
+            match next.expect("something is said") {
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
+                Some(Ok(message)) => return message,
                 other => panic!("instead of a message: {other:?}"),
+            }
+        }
+    }
+
+    /// Whatever comes until a message of that type.
+    pub(crate) async fn waits_for(&mut self, kind: &str) -> Value {
+        loop {
+            let message = self.hear().await;
+            if message["type"] == kind {
+                return message;
             }
         }
     }

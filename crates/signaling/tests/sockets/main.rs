@@ -4,3 +4,7 @@
 mod calls;
 mod desk;
 mod hostile;
+mod mixed;
+mod party;
+mod peers;
+mod robots;

@@ -1,0 +1,249 @@
+//! Peers by id, as the clients of flutter-webrtc-server speak.
+
+use crate::desk::*;
+use futures_util::SinkExt as _;
+use serde_json::{Value, json};
+use tokio_tungstenite::tungstenite::Message;
+
+pub(crate) fn new(id: &str) -> Value {
+    json!({ "type": "new", "data": { "id": id, "name": format!("{id}'s"), "user_agent": "test" } })
+}
+
+/// Registered, and told of everybody.
+pub(crate) async fn registered(desk: &Desk, id: &str) -> Page {
+    let mut peer = desk.page().await;
+    peer.say(&new(id)).await;
+    sees(&mut peer, |ids| ids.contains(&id.to_owned())).await;
+    peer
+}
+
+/// Waits for a list of peers that satisfies.
+async fn sees(peer: &mut Page, satisfies: impl Fn(&[String]) -> bool) -> Vec<String> {
+    loop {
+        let list = peer.waits_for("peers").await["data"].take();
+        let id = |card: &Value| card["id"].as_str().unwrap().to_owned();
+        let ids: Vec<String> = list.as_array().unwrap().iter().map(id).collect();
+        if satisfies(&ids) {
+            return ids;
+        }
+    }
+}
+
+/// Nothing but presence was said to this peer before it is answered now.
+async fn heard_only_presence(peer: &mut Page) {
+    let marker = json!({ "type": "keepalive", "data": { "mark": 1 } });
+    peer.say(&marker).await;
+    loop {
+        let message = peer.hear().await;
+        if message == marker {
+            return;
+        }
+        assert_eq!(message["type"], "peers", "{message}");
+    }
+}
+
+fn offer(from: &str, to: &str) -> Value {
+    let description = json!({ "type": "offer", "sdp": "v=0" });
+    json!({ "type": "offer", "data": { "to": to, "from": from, "description": description,
+        "session_id": format!("{from}-{to}"), "media": "video" } })
+}
+
+fn bye(session: &str, from: &str) -> Value {
+    json!({ "type": "bye", "data": { "session_id": session, "from": from } })
+}
+
+#[tokio::test]
+async fn a_call_from_registration_to_bye() {
+    let desk = Desk::open(&[]).await;
+    let mut ann = registered(&desk, "111111").await;
+    let mut bob = registered(&desk, "222222").await;
+    sees(&mut ann, |ids| ids == ["111111", "222222"]).await;
+
+    let candidate = json!({ "type": "candidate", "data": { "to": "222222", "from": "111111",
+        "candidate": { "sdpMLineIndex": 0, "sdpMid": "0", "candidate": "c" }, "session_id": "111111-222222" } });
+    ann.say(&candidate).await;
+    ann.say(&offer("111111", "222222")).await;
+    assert_eq!(
+        bob.waits_for("candidate").await,
+        candidate,
+        "candidates may come first"
+    );
+    assert_eq!(bob.hear().await, offer("111111", "222222"));
+    let answer = json!({ "type": "answer", "data": { "to": "111111", "from": "222222",
+        "description": { "type": "answer", "sdp": "v=0" }, "session_id": "111111-222222" } });
+    bob.say(&answer).await;
+    assert_eq!(ann.hear().await, answer);
+
+    ann.say(&bye("111111-222222", "111111")).await;
+    for (peer, id) in [(&mut ann, "111111"), (&mut bob, "222222")] {
+        let heard = json!({ "type": "bye", "data": { "to": id, "session_id": "111111-222222" } });
+        assert_eq!(peer.hear().await, heard, "the sender hears it too");
+    }
+    drop(bob);
+    sees(&mut ann, |ids| ids == ["111111"]).await;
+}
+
+#[tokio::test]
+async fn only_the_other_end_of_a_session_hears_leave() {
+    let desk = Desk::open(&[]).await;
+    let mut ann = registered(&desk, "a").await;
+    let mut bob = registered(&desk, "b").await;
+    let mut eve = registered(&desk, "c").await;
+    ann.say(&offer("a", "b")).await;
+    bob.waits_for("offer").await;
+    drop(ann);
+    assert_eq!(
+        bob.waits_for("leave").await,
+        json!({ "type": "leave", "data": "a" })
+    );
+    sees(&mut eve, |ids| ids == ["b", "c"]).await;
+    heard_only_presence(&mut eve).await;
+
+    // The session is over: the id is free for a new one, and a bye says who is gone.
+    bob.say(&bye("a-b", "b")).await;
+    let gone =
+        json!({ "type": "error", "data": { "request": "bye", "reason": "Peer [a] not found." } });
+    assert_eq!(bob.waits_for("error").await, gone);
+    assert_eq!(
+        bob.hear().await,
+        json!({ "type": "bye", "data": { "to": "b", "session_id": "a-b" } })
+    );
+}
+
+#[tokio::test]
+async fn the_newer_registration_of_an_id_wins() {
+    let desk = Desk::open(&[]).await;
+    let mut ann = registered(&desk, "a").await;
+    let mut old = registered(&desk, "b").await;
+    let mut new = registered(&desk, "b").await;
+    assert_eq!(old_is_closed(&mut old).await, 4409);
+    ann.say(&offer("a", "b")).await;
+    assert_eq!(new.waits_for("offer").await, offer("a", "b"));
+}
+
+async fn old_is_closed(old: &mut Page) -> u16 {
+    loop {
+        match old.hear_raw().await {
+            Message::Close(Some(close)) => return close.code.into(),
+            Message::Text(_) => {}
+            other => panic!("{other:?}"),
+        }
+    }
+}
+
+#[tokio::test]
+async fn the_older_html5_client_speaks_flat_and_hears_data() {
+    let desk = Desk::open(&[]).await;
+    let mut bob = registered(&desk, "b").await;
+    let mut flat = desk.page().await;
+    flat.say(&json!({ "type": "new", "id": "a", "name": "n", "user_agent": "u" }))
+        .await;
+    sees(&mut flat, |ids| ids == ["b", "a"]).await;
+    flat.say(&json!({ "type": "offer", "to": "b", "media": "video", "session_id": "a-b", "description": { "sdp": "s" } }))
+        .await;
+    let heard = bob.waits_for("offer").await;
+    let data = json!({ "to": "b", "media": "video", "session_id": "a-b", "description": { "sdp": "s" }, "from": "a" });
+    assert_eq!(heard, json!({ "type": "offer", "data": data }));
+    flat.say(&json!({ "type": "bye", "session_id": "a-b" }))
+        .await;
+    bob.waits_for("bye").await;
+    flat.waits_for("bye").await;
+}
+
+#[tokio::test]
+async fn errors_have_the_exact_texts() {
+    let desk = Desk::open(&[]).await;
+    let mut ann = registered(&desk, "a").await;
+    for (request, said, reason) in [
+        ("offer", offer("a", "x"), "Peer [x] not found "),
+        ("bye", bye("x-y", "a"), "Invalid session [x-y]"),
+        ("bye", bye("nonsense", "a"), "Invalid session [nonsense]"),
+    ] {
+        ann.say(&said).await;
+        let error = json!({ "type": "error", "data": { "request": request, "reason": reason } });
+        assert_eq!(ann.waits_for("error").await, error);
+    }
+}
+
+#[tokio::test]
+async fn hostile_peers_lose_nothing_but_their_own() {
+    let desk = Desk::open(&["--max-peers", "3"]).await;
+    let mut ann = registered(&desk, "a").await;
+    let mut bob = registered(&desk, "b").await;
+    let mut eve = registered(&desk, "e").await;
+
+    // What means nothing is ignored; what is wrong is told; a spoofed `from` is overwritten.
+    for ignored in [
+        json!({ "type": "leave" }),
+        json!({ "type": "dance", "data": {} }),
+        json!({ "type": "offer", "data": 7 }),
+    ] {
+        eve.say(&ignored).await;
+    }
+    heard_only_presence(&mut eve).await;
+    for wrong in [
+        "{",
+        "[]",
+        r#"{"type":"offer","data":{"to":7}}"#,
+        r#"{"type":"new","data":{"id":{}}}"#,
+        r#"{"type":"bye","type":"bye"}"#,
+    ] {
+        eve.say_raw(wrong).await;
+        eve.waits_for("error").await;
+    }
+    eve.socket.send(Message::binary(vec![1, 2])).await.unwrap();
+    eve.waits_for("error").await;
+    eve.say_raw(&"x".repeat(64 * 1024 + 1)).await;
+    eve.waits_for("error").await;
+    let mut spoofed = offer("b", "a");
+    spoofed["data"]["from"] = json!("b");
+    eve.say(&spoofed).await;
+    let heard = ann.waits_for("offer").await;
+    assert_eq!(heard["data"]["from"], "e");
+
+    // Somebody else's session is not hers to end.
+    ann.say(&offer("a", "b")).await;
+    bob.waits_for("offer").await;
+    eve.say(&bye("a-b", "a")).await;
+    assert_eq!(
+        eve.waits_for("error").await["data"]["reason"],
+        "Invalid session [a-b]"
+    );
+    heard_only_presence(&mut bob).await;
+
+    // No more peers than there may be, and nobody speaks without an id.
+    let mut late = desk.page().await;
+    late.say(&new("late")).await;
+    late.waits_for("error").await;
+    late.say(&offer("late", "a")).await;
+    assert_eq!(
+        late.waits_for("error").await["data"]["reason"],
+        "Say new first."
+    );
+    heard_only_presence(&mut ann).await;
+}
+
+#[tokio::test]
+async fn a_burst_of_peers_costs_few_lists() {
+    let desk = Desk::open(&["--max-sockets-per-source", "200"]).await;
+    let mut first = registered(&desk, "first").await;
+    let mut others = Vec::new();
+    for n in 0..100 {
+        let mut peer = desk.page().await;
+        peer.say(&new(&format!("p{n}"))).await;
+        others.push(peer);
+    }
+    let mut lists = 0;
+    loop {
+        lists += 1;
+        if first.waits_for("peers").await["data"]
+            .as_array()
+            .unwrap()
+            .len()
+            == 101
+        {
+            break;
+        }
+    }
+    assert!(lists < 50, "{lists} lists for a hundred peers");
+}
