@@ -205,6 +205,7 @@ fn in_process(issuer: Arc<Issuer>) -> InProcess {
         Issued {
             configuration: Arc::new(issued.configuration),
             ttl: issued.ttl,
+            without_issuer: false,
         }
     })
 }

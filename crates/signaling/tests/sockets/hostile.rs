@@ -142,7 +142,7 @@ async fn who_never_joins_and_who_is_silent_are_sent_away() {
     let mut page = desk.page().await;
     assert_eq!(page.is_closed().await, 1008);
 
-    let desk = Desk::open(&["--ping-interval", "50ms", "--ping-timeout", "200ms"]).await;
+    let desk = Desk::open(&["--ping-interval", "300ms", "--ping-timeout", "3s"]).await;
     let (mut alive, _) = desk.joined(join("000001")).await;
     let (silent, _) = desk.joined(join("000001")).await;
     alive.hears("peer-joined").await;
