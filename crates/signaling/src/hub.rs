@@ -49,6 +49,8 @@ pub(crate) enum Command {
     Peers(PeerId, Box<PeersWish>),
     /// An app or a robot wants something.
     Robot(PeerId, RobotWish),
+    /// That is no robot any more.
+    Revoked { device_id: String },
     /// A connection wants into a room by call ID.
     Party(PeerId, Party),
     /// How many sit in that room?
@@ -163,6 +165,7 @@ impl Hub {
             Command::Closed { peer } => self.gone(peer),
             Command::Peers(peer, wish) => self.peers(peer, *wish),
             Command::Robot(peer, wish) => self.robot(peer, wish),
+            Command::Revoked { device_id } => self.revoke(&device_id),
             Command::Party(peer, party) => self.party(peer, party),
             Command::Count(room, answer) => {
                 // Who asked may have given up waiting.

@@ -30,7 +30,10 @@ use service::{
     rate::Rate,
     shutdown::Shutdown,
 };
-use tokio::sync::{mpsc, oneshot};
+use tokio::{
+    signal::unix::{Signal, SignalKind, signal},
+    sync::{mpsc, oneshot},
+};
 
 pub use config::SignalingArgs;
 pub use ice::{InProcess, Issued, IssuerLink};
@@ -99,7 +102,11 @@ impl Signaling {
         let max_peers = args.dialects.max_peers;
         let hub = hub::spawn(limits, max_peers, Arc::clone(&tokens), metrics.clone());
         let robots = Robots::open(&args.dialects)?;
-        robots.reload_on_hangup()?;
+        tokio::spawn(reload_on_hangup(
+            signal(SignalKind::hangup())?,
+            robots.clone(),
+            hub.clone(),
+        ));
         let ice = IceServers::new(issuer, args.fallback_stun_uris.clone(), metrics.clone())?;
         let shared = Shared {
             hub,
@@ -161,6 +168,18 @@ impl Signaling {
                 return;
             }
             if tokio::time::timeout(patience, crowd.gone()).await.is_ok() {
+                return;
+            }
+        }
+    }
+}
+
+/// Reads the robots again on each SIGHUP; who is no robot any more loses its connection.
+async fn reload_on_hangup(mut hangup: Signal, robots: Robots, hub: mpsc::Sender<Command>) {
+    while hangup.recv().await.is_some() {
+        for device_id in robots.reload() {
+            let revoked = Command::Revoked { device_id };
+            if hub.send(revoked).await.is_err() {
                 return;
             }
         }

@@ -20,7 +20,6 @@ use protocol::robot::DEVICE_BYTES;
 use serde::{Deserialize, Serialize};
 use service::config::ConfigError;
 use sha2::Sha256;
-use tokio::signal::unix::{SignalKind, signal};
 
 use crate::config::DialectArgs;
 
@@ -127,6 +126,18 @@ impl RobotsFile {
         });
         Ok(Some(key))
     }
+
+    /// Takes a robot away, or only these owners of it. False when nothing changed.
+    pub fn revoke(&mut self, id: &str, owners: &[String]) -> bool {
+        let before = self.clone();
+        if owners.is_empty() {
+            self.robots.retain(|robot| robot.id != id);
+        }
+        for robot in self.robots.iter_mut().filter(|robot| robot.id == id) {
+            robot.owners.retain(|owner| !owners.contains(owner));
+        }
+        *self != before
+    }
 }
 
 fn is_id(id: &str) -> bool {
@@ -222,28 +233,24 @@ impl Robots {
         at.is_none() || used.put(made, ()).is_none()
     }
 
-    /// Reads the file again whenever the process gets a SIGHUP.
-    pub(crate) fn reload_on_hangup(&self) -> io::Result<()> {
-        let Some(file) = self.0.file.clone() else {
-            return Ok(());
+    /// Reads the file again; gives the robots that are gone or have another key.
+    pub(crate) fn reload(&self) -> Vec<String> {
+        let Some(file) = &self.0.file else {
+            return Vec::new();
         };
-        let (robots, mut hangup) = (self.clone(), signal(SignalKind::hangup())?);
-        tokio::spawn(async move {
-            while hangup.recv().await.is_some() {
-                robots.reload(&file);
+        let content = match RobotsFile::read(file) {
+            Ok(content) => by_id(content),
+            Err(error) => {
+                tracing::warn!(%error, "the robots stay as they were");
+                return Vec::new();
             }
-        });
-        Ok(())
-    }
-
-    fn reload(&self, file: &Path) {
-        match RobotsFile::read(file) {
-            Ok(content) => {
-                tracing::info!(robots = content.robots.len(), "read the robots again");
-                *self.0.known.write().unwrap_or_else(PoisonError::into_inner) = by_id(content);
-            }
-            Err(error) => tracing::warn!(%error, "the robots stay as they were"),
-        }
+        };
+        tracing::info!(robots = content.len(), "read the robots again");
+        let mut known = self.0.known.write().unwrap_or_else(PoisonError::into_inner);
+        let before = std::mem::replace(&mut *known, content);
+        let other = |robot: &Robot| known.get(&robot.id).is_none_or(|now| now.key != robot.key);
+        let gone = before.into_values().filter(other);
+        gone.map(|robot| robot.id).collect()
     }
 }
 
@@ -329,6 +336,7 @@ mod tests {
             "no second key"
         );
         assert!(file.add("no such id", &[]).is_err());
+        assert!(!file.revoke("rover", &["bob".into()]) && !file.revoke("other", &[]));
         file.write(&path).unwrap();
         assert_eq!(
             fs::metadata(&path).unwrap().permissions().mode() & 0o777,

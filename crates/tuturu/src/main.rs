@@ -3,6 +3,7 @@
 mod address;
 mod banner;
 mod health;
+mod robots;
 mod secrets;
 mod serve;
 mod tls;
@@ -33,6 +34,8 @@ enum Command {
     Serve(Box<serve::ServeArgs>),
     /// Ask a running service whether it is ready; the exit code is the answer.
     Health(health::HealthArgs),
+    /// Add, list and revoke robots that apps may see.
+    Robots(robots::RobotsArgs),
 }
 
 const EXAMPLES: &str = "Examples:\n  \
@@ -47,5 +50,6 @@ fn main() -> ExitCode {
     match cli.command {
         Command::Serve(args) => lifecycle::run(&cli.log, || serve::run(*args)),
         Command::Health(args) => lifecycle::run(&cli.log, || health::run(args)),
+        Command::Robots(args) => lifecycle::run(&cli.log, || async move { robots::run(&args) }),
     }
 }

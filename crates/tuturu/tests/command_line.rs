@@ -284,3 +284,45 @@ fn documentation(help: &str) -> String {
     }
     table
 }
+
+#[test]
+fn robots_are_added_listed_and_revoked() {
+    use std::os::unix::fs::PermissionsExt as _;
+    let folder = tempfile::tempdir().unwrap();
+    let file = folder.path().join("robots.json");
+    let robots = |arguments: &[&str]| {
+        let mut command = tuturu();
+        command
+            .arg("robots")
+            .args(arguments)
+            .arg("--file")
+            .arg(&file);
+        let Output {
+            status,
+            stdout,
+            stderr,
+        } = command.output().unwrap();
+        let text = String::from_utf8([stdout, stderr].concat()).unwrap();
+        (status.code(), text)
+    };
+    let (code, text) = robots(&["add", "rover", "--owner", "ann"]);
+    let key = text
+        .lines()
+        .map(str::trim)
+        .find(|line| line.len() == 64)
+        .unwrap();
+    assert_eq!(code, Some(0));
+    let mode = std::fs::metadata(&file).unwrap().permissions().mode();
+    assert_eq!(mode & 0o777, 0o600);
+
+    let (_, text) = robots(&["add", "rover", "--owner", "bob"]);
+    assert!(!text.contains(key), "a key is shown once: {text}");
+    let (_, text) = robots(&["list"]);
+    assert_eq!(text, "rover\tann, bob\n");
+    assert_eq!(robots(&["revoke", "rover", "--owner", "ann"]).0, Some(0));
+    assert_eq!(robots(&["list"]).1, "rover\tbob\n");
+    assert_eq!(robots(&["revoke", "rover"]).0, Some(0));
+    assert!(robots(&["list"]).1.contains("No robots yet"));
+    assert_eq!(robots(&["revoke", "rover"]).0, Some(1));
+    assert_eq!(robots(&["add", "no such id"]).0, Some(78));
+}

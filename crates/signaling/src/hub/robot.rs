@@ -103,6 +103,13 @@ impl Hub {
         }
     }
 
+    pub(super) fn revoke(&mut self, device_id: &str) {
+        if let Some(device) = self.occupant(&device_key(device_id)) {
+            self.deliver_to(device, Heard::close(1008, "revoked"));
+            self.gone(device);
+        }
+    }
+
     fn occupant(&self, room: &RoomKey) -> Option<PeerId> {
         self.rooms.occupants(room).first()?.peer
     }

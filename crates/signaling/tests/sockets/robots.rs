@@ -374,10 +374,12 @@ async fn hostile_ends_reach_nobody_else() {
 async fn the_file_is_read_again_on_sighup() {
     let mut yard = Yard::open(&[]).await;
     let _rover = yard.robot("rover").await;
+    let mut other = yard.robot("other").await;
     let mut bob = yard.app("bob").await;
     bob.say(&request("rover")).await;
     assert_eq!(bob.hear().await["message"], "Not authorized");
     yard.file.add("rover", &["bob".into()]).unwrap();
+    assert!(yard.file.revoke("other", &[]));
     yard.file.write(&yard.path).unwrap();
     let own = std::process::id().to_string();
     let hung_up = std::process::Command::new("kill")
@@ -393,6 +395,7 @@ async fn the_file_is_read_again_on_sighup() {
         assert_eq!(heard["message"], "Not authorized");
         tokio::task::yield_now().await;
     }
+    assert_eq!(other.is_closed().await, 1008, "it is no robot any more");
 }
 
 #[tokio::test]
