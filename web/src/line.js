@@ -281,7 +281,7 @@ export class Line {
       offerer: this.#offerer,
       configuration: { iceServers: this.#iceServers, iceTransportPolicy: this.#relayOnly ? "relay" : "all" },
       tracks: this.#tracks,
-      withScreen: this.#resumes,
+      peerResumes: this.#resumes,
       surroundings,
       on: (event) => {
         if (this.#peer !== peer) return;
