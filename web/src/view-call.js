@@ -1,17 +1,19 @@
 // The screens of a call: device check, waiting, the call itself, its end. Shows what it is told; decides nothing.
 
-import { wordsOf } from "./failure.js";
+import { browserOf, deviceWords, wordsOf } from "./failure.js";
 import { spoken } from "./pin.js";
 import { Shortcuts } from "./shortcuts.js";
+import { onPick, showPickers } from "./view-pickers.js";
+import { ProblemCard } from "./view-problem.js";
 import { SelfView } from "./view-self.js";
 import { Surface } from "./view-surface.js";
 import { choose, isSetting, settings } from "./settings.js";
-import { clock, element, find, mark, show, write } from "./view.js";
+import { clock, element, find, mark, notice, say, show, write } from "./view.js";
 
 /**
  * @typedef {import("./call.js").Call} Call @typedef {import("./media.js").Media} Media
- * @typedef {{ act: (action: string) => void, choose: (kind: import("./media.js").DeviceKind, id: string) => Promise<void>,
- *   changed: () => void }} Wishes
+ * @typedef {{ act: (action: string) => void, choose: (kind: import("./constraints.js").DeviceKind, id: string) => void,
+ *   granted: (stream: MediaStream) => void, changed: () => void }} Wishes
  */
 
 const NOTE_MS = 5000;
@@ -27,19 +29,19 @@ const MEDIA = {
 export class CallView {
   #remote = new Surface();
   #self = new SelfView();
+  #problem;
   #noteUntil = 0;
+  /** What the system took away, for as long as it does. */
+  #paused = "";
+  /** @type {Notification | null} */
+  #notification = null;
   #othersAudioOnly = false;
 
   /** @param {Wishes} wishes */
   constructor(wishes) {
     new Shortcuts((action) => wishes.act(action));
-    for (const select of document.querySelectorAll("select")) {
-      select.addEventListener("change", () => {
-        const kind = /** @type {import("./media.js").DeviceKind} */ (select.dataset["device"]);
-        void wishes.choose(kind, select.value);
-        if (kind === "audiooutput") this.#remote.speaker(select.value);
-      });
-    }
+    this.#problem = new ProblemCard(wishes.granted, () => wishes.act("retry-devices"));
+    onPick(wishes.choose);
     for (const box of document.querySelectorAll("input[data-setting]")) {
       if (!(box instanceof HTMLInputElement)) continue;
       const name = box.dataset["setting"] ?? "";
@@ -58,7 +60,10 @@ export class CallView {
     mark("hideSelf", settings.hideSelf ? "" : null);
     this.#self.show(media);
     this.#controls(media);
-    this.#pickers(media);
+    showPickers(media);
+    this.#problem.show(media);
+    this.#remote.speaker(media.chosen.audiooutput ?? "");
+    this.#paused = media.problem === null && media.hindrance ? deviceWords(media.hindrance, browserOf(navigator.userAgent)).title : "";
     if (call.screen === "waiting") this.#waiting(call);
     if (call.screen === "call") this.#talking(call);
     if (call.screen === "ended") this.#ended(call);
@@ -66,11 +71,11 @@ export class CallView {
     this.tick(call);
   }
 
-  /** What the line tells beside the state of the call. @param {import("./line.js").LineHappening} happening @param {Media} media */
-  hear(happening, media) {
+  /** What the line tells beside the state of the call. @param {import("./line.js").LineHappening} happening */
+  hear(happening) {
     switch (happening.type) {
       case "remote":
-        return this.#remote.tracks(happening.tracks, media.chosen.audiooutput);
+        return this.#remote.tracks(happening.tracks);
       case "peer-state":
         if (happening.audioOnly && !this.#othersAudioOnly) this.note("The other person saves data: sound only.");
         this.#othersAudioOnly = happening.audioOnly;
@@ -104,12 +109,10 @@ export class CallView {
     if (document.pictureInPictureElement) void document.exitPictureInPicture();
   }
 
-  /** @param {import("./failure.js").Words | null} words */
-  problem(words) {
-    show("#device-problem", words !== null);
-    if (!words) return;
-    write("#device-problem strong", words.title);
-    write("#device-problem p", `${words.text} ${words.next}`);
+  /** Seen and heard on every screen: the note is one of the call. @param {string} text @param {Call} call */
+  tell(text, call) {
+    if (call.screen === "call") this.note(text);
+    else say(text, false);
   }
 
   /** A line that goes by itself. @param {string} text */
@@ -127,7 +130,7 @@ export class CallView {
   /** What changes with the clock. @param {Call} call */
   tick(call) {
     const now = Date.now();
-    if (now > this.#noteUntil) write("#notes", call.screen === "call" ? standing(call, now) : "");
+    if (now > this.#noteUntil) write("#notes", call.screen === "call" ? standing(call, now) || this.#paused : "");
     if (call.screen === "waiting") {
       write("#waiting-time", clock(now - call.since));
       write("#waiting-socket", socketWords(call.socket, now));
@@ -140,11 +143,25 @@ export class CallView {
     }
   }
 
-  /** @param {string} text */
+  /** For who looks elsewhere. @param {string} text */
   notify(text) {
     if (document.visibilityState === "visible") return;
-    document.title = `● ${text}`;
-    if ("Notification" in window && Notification.permission === "granted") new Notification("tuturu", { body: text, icon: "/icon.svg" });
+    notice(text);
+    if (!("Notification" in window) || Notification.permission !== "granted") return;
+    try {
+      this.#notification = new Notification("tuturu", { body: text, icon: "/icon.svg" });
+      this.#notification.onclick = () => window.focus();
+    } catch {
+      // Phones give this only to service workers; the sound and the title are left.
+    }
+  }
+
+  /** The person looks here again. */
+  seen() {
+    notice(null);
+    this.#notification?.close();
+    this.#notification = null;
+    this.resumePlay();
   }
 
   /** @param {string} link @param {boolean} sheet ask the system to share it, where it can */
@@ -239,23 +256,6 @@ export class CallView {
     show("[data-action=share-screen]", media.canShare);
     const cameras = media.devices.filter(({ kind }) => kind === "videoinput").length;
     show("[data-action=flip-camera]", camera !== null && cameras > 1 && matchMedia("(pointer: coarse)").matches);
-  }
-
-  /** @param {Media} media */
-  #pickers({ devices, chosen, audio, camera }) {
-    const used = { audioinput: audio?.getSettings().deviceId, videoinput: camera?.getSettings().deviceId, audiooutput: chosen.audiooutput };
-    for (const select of document.querySelectorAll("select")) {
-      const kind = /** @type {import("./media.js").DeviceKind} */ (select.dataset["device"]);
-      const fitting = devices.filter((device) => device.kind === kind && device.deviceId !== "");
-      const names = fitting.map(({ deviceId, label }, index) => new Option(label || `Device ${index + 1}`, deviceId));
-      const same = names.length === select.options.length && names.every((option, index) => option.value === select.options[index]?.value);
-      if (!same || names.length === 0) select.replaceChildren(...(names.length ? names : [new Option("None found", "")]));
-      select.disabled = names.length === 0;
-      const value = used[kind] ?? chosen[kind];
-      if (value && fitting.some(({ deviceId }) => deviceId === value)) select.value = value;
-      const label = select.closest("label");
-      if (label && kind === "audiooutput") label.hidden = !("setSinkId" in HTMLMediaElement.prototype);
-    }
   }
 }
 
