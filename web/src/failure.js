@@ -62,7 +62,7 @@ export const deviceWords = (problem, browser, inPlace = false) => {
     case "dismissed":
       return { title: "The question was closed", text: "The browser asked for camera and microphone and got no answer.", next: `${inPlace ? "Press the button" : "Try again"} and choose Allow. ${without}` };
     case "blocked":
-      return { title: "Camera and microphone are blocked", text: inPlace ? "Press the button below and allow them." : ALLOW[browser], next: without };
+      return { title: "Camera or microphone is blocked", text: inPlace ? "Press the button below and allow them." : ALLOW[browser], next: without };
     case "blocked-by-system":
       return {
         title: "The system blocks camera or microphone",

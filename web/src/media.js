@@ -10,6 +10,7 @@ import { problemOf } from "./failure.js";
  */
 
 const NAMES = /** @type {const} */ ({ audio: "microphone", camera: "camera" });
+const KINDS = /** @type {const} */ ({ audio: "audioinput", camera: "videoinput" });
 /** What the system muted comes back by itself within this time, or not at all. */
 const BACK_MS = 1500;
 
@@ -22,6 +23,8 @@ export class Media {
   /** @type {"user" | "environment"} */ facing = "user";
   muted = false;
   cameraWanted = true;
+  /** Wanted and not there: taken as soon as somebody connects one. @type {Set<Input>} */
+  #missing = new Set();
   /** Counts releases: what was asked for before one is not taken after it. */
   #releases = 0;
   chosen = remembered();
@@ -30,7 +33,7 @@ export class Media {
   /** @param {(news: MediaNews) => void} news */
   constructor(news) {
     this.#news = news;
-    navigator.mediaDevices?.addEventListener("devicechange", () => void this.#list());
+    navigator.mediaDevices?.addEventListener("devicechange", () => void this.#connected());
   }
 
   /** What keeps the devices from working now. @returns {DeviceProblem | null} */
@@ -60,11 +63,39 @@ export class Media {
       const [audio] = await this.#ask(true, false);
       const [video] = await this.#ask(false, true);
       this.problem = audio && video ? both : audio ? "no-microphone" : video ? "no-camera" : null;
+      if (audio) this.#missing.add("audio");
+      if (video) this.#missing.add("camera");
     } else {
       this.problem = both ?? null;
+      // A device that is allowed works while the other one is blocked.
+      if (both === "blocked" && wanted.audio && wanted.video) await this.#takeAllowed();
     }
     if (this.camera === null && wanted.video) this.cameraWanted = false;
     await this.#list();
+  }
+
+  async #takeAllowed() {
+    if ((await this.#permission("microphone")) === "granted") await this.#ask(true, false);
+    if ((await this.#permission("camera")) === "granted") await this.#ask(false, true);
+  }
+
+  /** Who joined without a device is not seen or heard by one that is connected later, unless it was there before. */
+  goWithout() {
+    this.#missing.clear();
+  }
+
+  /** Something was plugged in, or out. */
+  async #connected() {
+    await this.#list();
+    for (const which of this.#missing) {
+      if (!this.devices.some(({ kind }) => kind === KINDS[which])) continue;
+      await this.#ask(which === "audio", which === "camera", true);
+      if (this[which] === null) continue;
+      this.cameraWanted ||= which === "camera";
+      this.problem = this.#missing.has("audio") ? "no-microphone" : this.#missing.has("camera") ? "no-camera" : null;
+      await this.#list();
+      this.#news(`${NAMES[which]}-back`);
+    }
   }
 
   /** @param {DeviceProblem} problem */
@@ -109,6 +140,7 @@ export class Media {
     const which = track.kind === "audio" ? "audio" : "camera";
     this[which]?.stop();
     this[which] = track;
+    this.#missing.delete(which);
     if (which === "audio") track.enabled = !this.muted;
     else track.contentHint = "motion";
     track.onended = () => void this.#lost(which);
@@ -129,7 +161,10 @@ export class Media {
   async #lost(which) {
     this[which] = null;
     await this.#ask(which === "audio", which === "camera", true);
-    if (this[which] === null) this.cameraWanted &&= which !== "camera";
+    if (this[which] === null) {
+      this.#missing.add(which);
+      this.cameraWanted &&= which !== "camera";
+    }
     await this.#list();
     this.#news(`${NAMES[which]}-lost`);
   }
@@ -160,6 +195,7 @@ export class Media {
 
   /** Off means off: the camera's light goes out. */
   hideCamera() {
+    this.#missing.delete("camera");
     this.cameraWanted = false;
     this.camera?.stop();
     this.camera = null;
@@ -226,6 +262,7 @@ export class Media {
     this.#releases += 1;
     for (const track of [this.audio, this.camera, this.screen]) track?.stop();
     this.audio = this.camera = this.screen = null;
+    this.#missing.clear();
   }
 
   async #list() {

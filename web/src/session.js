@@ -59,6 +59,7 @@ export class Session {
         case "join":
           this.#line ??= this.#open();
           this.#line.join(effect.target);
+          this.#media.goWithout();
           break;
         case "hang-up":
           this.#line?.hangUp();
@@ -98,8 +99,10 @@ export class Session {
   async #acquire() {
     await this.#media.acquire();
     this.#offer();
+    const { screen } = this.#call();
+    if (screen !== "lobby") this.#media.goWithout();
     const { problem } = this.#media;
-    if (!problem || this.#call().screen !== "call") return;
+    if (!problem || screen !== "call") return;
     const words = deviceWords(problem, browserOf(navigator.userAgent));
     this.#view.note(`${words.title}. ${words.text}`);
   }
@@ -116,6 +119,9 @@ export class Session {
     const { audio, camera, screen, muted } = this.#media;
     this.#line?.setTracks({ audio, camera, screen });
     this.#line?.setMuted(muted);
+    // For the buttons that the system shows beside the page.
+    navigator.mediaSession?.setMicrophoneActive?.(audio !== null && !muted)?.catch(() => {});
+    navigator.mediaSession?.setCameraActive?.(camera !== null)?.catch(() => {});
     this.#watchLevel();
     this.#view.show(this.#call(), this.#media);
   }

@@ -102,7 +102,7 @@ export class CallView {
     this.#remote.clear();
     this.#othersAudioOnly = false;
     for (const name of ["media", "path", "quality", "idle"]) mark(name, null);
-    for (const selector of ["#state", "#timer", "#path", "#notes"]) write(selector, "");
+    for (const selector of ["#state", "#timer", "#path", "#silent", "#notes"]) write(selector, "");
     show("#quality", false);
     for (const picker of document.querySelectorAll("dialog")) picker.close();
     if (document.fullscreenElement) void document.exitFullscreen();
@@ -130,10 +130,11 @@ export class CallView {
   /** What changes with the clock. @param {Call} call */
   tick(call) {
     const now = Date.now();
-    if (now > this.#noteUntil) write("#notes", call.screen === "call" ? standing(call, now) || this.#paused : "");
+    if (now > this.#noteUntil) write("#notes", call.screen === "call" ? standing(call) || this.#paused : "");
     if (call.screen === "waiting") {
       write("#waiting-time", clock(now - call.since));
-      write("#waiting-socket", socketWords(call.socket, now));
+      write("#waiting-socket", socketWords(call.socket));
+      write("#waiting-retry", retryWords(call.socket, now));
     }
     if (call.screen === "call") write("#timer", call.since === null ? "" : clock(now - call.since));
     if (call.screen === "failure" && call.retryAt !== null) {
@@ -172,7 +173,10 @@ export class CallView {
       write("#waiting-how", `Copied: ${link}`);
     } catch (error) {
       // A closed sheet is no failure; without a clipboard the link is there to be selected.
-      if (!(error instanceof DOMException && error.name === "AbortError")) write("#waiting-how", `Send this link: ${link}`);
+      if (error instanceof DOMException && error.name === "AbortError") return;
+      write("#waiting-how", `Send this link: ${link}`);
+      const text = element("#waiting-how").firstChild;
+      if (text) getSelection()?.setBaseAndExtent(text, "Send this link: ".length, text, text.textContent?.length ?? 0);
     }
   }
 
@@ -279,18 +283,21 @@ const toggle = (action, icon, off, name) => {
   }
 };
 
-/** @param {import("./call.js").Socket} socket @param {number} now */
-const socketWords = (socket, now) => {
+/** @param {import("./call.js").Socket} socket */
+const socketWords = (socket) => {
   if (socket.state === "open") return "";
   if (socket.state === "retrying") return "Connecting to the server…";
-  const why = { network: "The server cannot be reached.", restart: "The server is restarting.", busy: "The server is busy." }[socket.reason];
-  return `${why} Trying again in ${Math.max(1, Math.ceil((socket.retryAt - now) / 1000))} s.`;
+  return { network: "The server cannot be reached.", restart: "The server is restarting.", busy: "The server is busy." }[socket.reason];
 };
 
-/** What is worth a note for as long as it lasts. @param {Extract<Call, { screen: "call" }>} call @param {number} now */
-const standing = (call, now) => {
+/** Beside the live region: a screen reader need not count. @param {import("./call.js").Socket} socket @param {number} now */
+const retryWords = (socket, now) =>
+  socket.state === "lost" ? `Trying again in ${Math.max(1, Math.ceil((socket.retryAt - now) / 1000))} s.` : "";
+
+/** What is worth a note for as long as it lasts. @param {Extract<Call, { screen: "call" }>} call */
+const standing = (call) => {
   if (call.media !== "connected") return "";
-  if (call.socket.state !== "open") return `${socketWords(call.socket, now)} The call goes on.`;
+  if (call.socket.state !== "open") return `${socketWords(call.socket)} The call goes on.`;
   return call.away ? "The other person is reconnecting to the server. The call goes on." : "";
 };
 

@@ -67,6 +67,7 @@ export class Surface {
     show("#remote-off", !shares && !shown && (audio ?? camera) !== null);
     const silent = this.#told?.microphone === false;
     write("#remote-off > :last-child", silent ? "Camera and microphone are off" : "Camera is off");
+    write("#silent", silent ? "Their microphone is off" : "");
     element("#remote-video").toggleAttribute("data-silent", silent);
   }
 

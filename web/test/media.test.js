@@ -47,16 +47,23 @@ const refuse = async () => {
   throw new DOMException("Permission denied", "NotAllowedError");
 };
 
+/** @type {{ kind: string }[]} */
+let devices = [];
+/** Tells that a device was plugged in, or out. @type {() => void} */
+let changed = () => {};
+
 const mediaDevices = {
-  addEventListener: () => {},
-  enumerateDevices: async () => [],
+  addEventListener: (/** @type {string} */ _, /** @type {() => void} */ heard) => void (changed = heard),
+  enumerateDevices: async () => devices,
   getUserMedia: (/** @type {MediaStreamConstraints} */ wanted) => {
     asked.push(wanted);
     return answer(wanted);
   },
   selectAudioOutput: () => selectAudioOutput(),
 };
-const permissions = { query: async () => ({ state: "denied" }) };
+/** @type {Record<string, string>} */
+let allowed = {};
+const permissions = { query: async (/** @type {{ name: string }} */ { name }) => ({ state: allowed[name] ?? "denied" }) };
 const localStorage = {
   getItem: (/** @type {string} */ key) => stored.get(key) ?? null,
   setItem: (/** @type {string} */ key, /** @type {string} */ value) => stored.set(key, value),
@@ -65,7 +72,7 @@ Object.defineProperty(globalThis, "navigator", { value: { mediaDevices, permissi
 Object.defineProperty(globalThis, "localStorage", { value: localStorage, configurable: true });
 
 beforeEach(() => {
-  [answer, asked, stored] = [give, [], new Map()];
+  [answer, asked, stored, devices, allowed] = [give, [], new Map(), [], {}];
 });
 
 const begin = async () => {
@@ -177,4 +184,61 @@ test("a speaker that was chosen in the browser's list is remembered; a closed li
   await media.chooseSpeaker();
   assert.equal(media.chosen.audiooutput, "headset");
   assert.equal(new Media(() => {}).chosen.audiooutput, "headset");
+});
+
+const settled = () => new Promise((done) => setImmediate(done));
+
+test("a device that is connected takes the place of the one that is missing", async () => {
+  answer = async (wanted) => {
+    if (wanted.video) throw new DOMException("", "NotFoundError");
+    return give(wanted);
+  };
+  const { media, news } = await begin();
+  assert.equal(media.problem, "no-camera");
+  devices = [{ kind: "audioinput" }];
+  changed();
+  await settled();
+  assert.equal(media.camera, null);
+  devices = [{ kind: "videoinput" }];
+  answer = give;
+  changed();
+  await settled();
+  assert.equal(fake(media.camera).readyState, "live");
+  assert.equal(media.problem, null);
+  assert.equal(media.cameraWanted, true);
+  assert.deepEqual(news, ["camera-back"]);
+});
+
+test("who switched the camera off, or left, is not filmed by one that is connected", async () => {
+  const { media } = await begin();
+  answer = refuse;
+  fake(media.camera).onended();
+  await settled();
+  assert.equal(media.camera, null);
+  media.hideCamera();
+  [answer, devices] = [give, [{ kind: "videoinput" }]];
+  changed();
+  await settled();
+  assert.equal(media.camera, null);
+});
+
+test("who joined without a microphone is not heard by one that is connected later", async () => {
+  answer = async () => {
+    throw new DOMException("", "NotFoundError");
+  };
+  const { media } = await begin();
+  media.goWithout();
+  [answer, devices] = [give, [{ kind: "audioinput" }]];
+  changed();
+  await settled();
+  assert.equal(media.audio, null);
+});
+
+test("while only the camera is blocked the microphone works", async () => {
+  answer = async (wanted) => (wanted.video ? refuse() : give(wanted));
+  allowed = { microphone: "granted" };
+  const { media } = await begin();
+  assert.equal(fake(media.audio).readyState, "live");
+  assert.equal(media.camera, null);
+  assert.equal(media.hindrance, "blocked");
 });

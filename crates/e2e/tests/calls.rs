@@ -333,7 +333,7 @@ async fn muting_is_told_and_silences() -> Result<()> {
         .await?;
     scene
         .bob
-        .until("document.querySelector('#remote-video').hasAttribute('data-silent')")
+        .until("document.querySelector('#remote-video').hasAttribute('data-silent') && document.querySelector('#silent').checkVisibility()")
         .await?;
     ensure!(
         scene.bob.hears().await.is_err(),
