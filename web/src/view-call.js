@@ -182,10 +182,11 @@ export class CallView {
 
   /** Buttons that only change what is seen. @param {string} action */
   act(action) {
+    // Every one of them is seen behind, or instead of, a dialog.
+    for (const dialog of document.querySelectorAll("dialog")) dialog.close();
     switch (action) {
       case "settings":
       case "help":
-        for (const dialog of document.querySelectorAll("dialog")) dialog.close();
         return find(`#${action}`, HTMLDialogElement).showModal();
       case "full-screen":
         return void (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen().catch(() => {}));

@@ -25,7 +25,7 @@ export const write = (selector, text) => {
 
 /** @param {string} selector @param {boolean} shown */
 export const show = (selector, shown) => {
-  element(selector).hidden = !shown;
+  for (const node of document.querySelectorAll(selector)) if (node instanceof HTMLElement) node.hidden = !shown;
 };
 
 /** @param {string} name @param {string | null} value */
