@@ -92,7 +92,7 @@ export class Media {
       await this.#ask(which === "audio", which === "camera", true);
       if (this[which] === null) continue;
       this.cameraWanted ||= which === "camera";
-      this.problem = this.#missing.has("audio") ? "no-microphone" : this.#missing.has("camera") ? "no-camera" : null;
+      if (this.problem !== "blocked") this.problem = this.#missing.has("audio") ? "no-microphone" : this.#missing.has("camera") ? "no-camera" : null;
       await this.#list();
       this.#news(`${NAMES[which]}-back`);
     }

@@ -241,4 +241,14 @@ test("while only the camera is blocked the microphone works", async () => {
   assert.equal(fake(media.audio).readyState, "live");
   assert.equal(media.camera, null);
   assert.equal(media.hindrance, "blocked");
+  // It is still so when another microphone is connected.
+  answer = refuse;
+  fake(media.audio).onended();
+  await settled();
+  assert.equal(media.audio, null);
+  [answer, devices] = [give, [{ kind: "audioinput" }]];
+  changed();
+  await settled();
+  assert.equal(fake(media.audio).readyState, "live");
+  assert.equal(media.hindrance, "blocked");
 });
