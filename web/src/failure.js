@@ -2,7 +2,7 @@
 
 /**
  * @typedef {import("./call.js").CallFailure} CallFailure
- * @typedef {"dismissed" | "blocked" | "blocked-by-system" | "no-device" | "no-camera" | "no-microphone" | "busy" | "not-fitting" | "insecure" | "unknown"} DeviceProblem
+ * @typedef {"dismissed" | "blocked" | "blocked-by-system" | "no-device" | "no-camera" | "no-microphone" | "microphone-paused" | "camera-paused" | "busy" | "not-fitting" | "insecure" | "unknown"} DeviceProblem
  * @typedef {{ title: string, text: string, next: string }} Words
  * @typedef {"chromium" | "firefox" | "safari"} Browser
  */
@@ -49,14 +49,20 @@ const ALLOW = {
   safari: "Open the page settings beside the address (aA on a phone), allow camera and microphone, then try again.",
 };
 
-/** @param {DeviceProblem} problem @param {Browser} browser @returns {Words} */
-export const deviceWords = (problem, browser) => {
+/** What the system took away it gives back: there is nothing to try. @param {DeviceProblem} problem */
+export const passes = (problem) => problem === "microphone-paused" || problem === "camera-paused";
+
+/**
+ * @param {DeviceProblem} problem @param {Browser} browser
+ * @param {boolean} [inPlace] the browser's own button for it stands below @returns {Words}
+ */
+export const deviceWords = (problem, browser, inPlace = false) => {
   const without = "You can also join without: you will see and hear the other person.";
   switch (problem) {
     case "dismissed":
-      return { title: "The question was closed", text: "The browser asked for camera and microphone and got no answer.", next: `Try again and choose Allow. ${without}` };
+      return { title: "The question was closed", text: "The browser asked for camera and microphone and got no answer.", next: `${inPlace ? "Press the button" : "Try again"} and choose Allow. ${without}` };
     case "blocked":
-      return { title: "Camera and microphone are blocked", text: ALLOW[browser], next: without };
+      return { title: "Camera or microphone is blocked", text: inPlace ? "Press the button below and allow them." : ALLOW[browser], next: without };
     case "blocked-by-system":
       return {
         title: "The system blocks camera or microphone",
@@ -69,6 +75,10 @@ export const deviceWords = (problem, browser) => {
       return { title: "No camera found", text: "None is connected, or another app uses it.", next: "You can join without: the other person will hear you." };
     case "no-microphone":
       return { title: "No microphone found", text: "None is connected, or another app uses it.", next: "You can join without: the other person will see you." };
+    case "microphone-paused":
+      return { title: "The system has muted your microphone", text: "A phone call or another app may have it, or a switch is off.", next: "It comes back by itself." };
+    case "camera-paused":
+      return { title: "The system has stopped your camera", text: "A phone call or another app may have it, or its cover is closed.", next: "It comes back by itself." };
     case "busy":
       return { title: "Camera or microphone is in use", text: "Close the other app or page that uses it, then try again.", next: without };
     case "not-fitting":

@@ -281,7 +281,7 @@ export class Line {
       offerer: this.#offerer,
       configuration: { iceServers: this.#iceServers, iceTransportPolicy: this.#relayOnly ? "relay" : "all" },
       tracks: this.#tracks,
-      withScreen: this.#resumes,
+      peerResumes: this.#resumes,
       surroundings,
       on: (event) => {
         if (this.#peer !== peer) return;
@@ -381,7 +381,9 @@ export class Line {
     // Told again at the next reunion.
     if (!this.#present || !this.#signaling.isOpen) return;
     const { audio, camera, screen } = this.#tracks;
-    const state = { microphone: audio !== null && !this.#muted, camera: camera !== null, screen: screen !== null };
+    // What the system mutes is as good as off.
+    const works = (/** @type {MediaStreamTrack | null} */ track) => track !== null && !track.muted;
+    const state = { microphone: works(audio) && !this.#muted, camera: works(camera), screen: screen !== null };
     this.#say({ kind: "state", ...state, audioOnly: this.#saveData });
   }
 

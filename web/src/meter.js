@@ -35,9 +35,11 @@ export const meter = (track, tell) => {
 const NOTES = { arrived: [523, 784], left: [523, 392], test: [440, 554, 659, 880] };
 
 /** @param {"arrived" | "left" | "test"} sound @param {string} [speaker] */
-export const play = async (sound, speaker) => {
+export const play = async (sound, speaker = "") => {
   try {
-    if (speaker) await /** @type {{ setSinkId?: (id: string) => Promise<void> }} */ (audio()).setSinkId?.(speaker);
+    /** @type {AudioContext & { setSinkId?: (id: string) => Promise<void> }} */
+    const output = audio();
+    await output.setSinkId?.(speaker).catch(() => output.setSinkId?.(""));
     await audio().resume();
   } catch {
     // Without a speaker, or before a gesture, there is only the text.

@@ -17,13 +17,17 @@ export class Negotiation {
   /**
    * @param {RTCPeerConnection} pc @param {Send} send
    * @param {() => void} prepareAnswer called between an offer and its answer
+   * @param {boolean} tellEnd whether to tell the end of candidates
    */
-  constructor(pc, send, prepareAnswer) {
+  constructor(pc, send, prepareAnswer, tellEnd) {
     this.#pc = pc;
     this.#send = send;
     this.#prepareAnswer = prepareAnswer;
     this.offerer = false;
-    pc.onicecandidate = ({ candidate }) => send("ice-candidate", candidate?.toJSON() ?? { candidate: "" });
+    pc.onicecandidate = ({ candidate }) => {
+      // A released page fails on an empty candidate.
+      if (tellEnd || candidate?.candidate) send("ice-candidate", candidate?.toJSON() ?? { candidate: "" });
+    };
     pc.onnegotiationneeded = () => {
       if (this.offerer) void this.offer();
     };

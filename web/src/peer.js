@@ -11,7 +11,7 @@ import { Negotiation } from "./negotiation.js";
  *   | { type: "send", message: "offer" | "answer" | "ice-candidate", data: unknown }} PeerEvent
  * @typedef {{ RTCPeerConnection: typeof RTCPeerConnection, MediaStream: typeof MediaStream,
  *   setTimeout: (run: () => void, ms: number) => number, clearTimeout: (timer: number | undefined) => void }} Surroundings
- * @typedef {{ offerer: boolean, configuration: RTCConfiguration, tracks: Tracks, withScreen: boolean,
+ * @typedef {{ offerer: boolean, configuration: RTCConfiguration, tracks: Tracks, peerResumes: boolean,
  *   on: (event: PeerEvent) => void, surroundings: Surroundings }} Options
  */
 
@@ -58,6 +58,7 @@ export class Peer {
       this.pc,
       (message, data) => on({ type: "send", message, data }),
       () => this.#adopt(),
+      options.peerResumes,
     );
     this.negotiation.offerer = options.offerer;
     this.pc.onconnectionstatechange = () => this.#look();
@@ -124,7 +125,7 @@ export class Peer {
   /** The offerer's lanes, in their order. */
   #open() {
     for (const lane of LANES) {
-      if (lane === "screen" && !this.#options.withScreen) continue;
+      if (lane === "screen" && !this.#options.peerResumes) continue;
       const kind = lane === "audio" ? "audio" : "video";
       /** @type {RTCRtpTransceiverInit} */
       const init = { direction: "sendrecv", streams: [this.#stream] };

@@ -35,7 +35,8 @@ export class Session {
     this.#call = call;
     this.#view = new CallView({
       act: (action) => this.act(action),
-      choose: (kind, id) => this.#media.choose(kind, id),
+      choose: (kind, id) => void this.#media.choose(kind, id),
+      granted: (stream) => void this.#granted(stream),
       changed: () => this.#settingsChanged(),
     });
     document.addEventListener("visibilitychange", () => this.#seen());
@@ -58,6 +59,7 @@ export class Session {
         case "join":
           this.#line ??= this.#open();
           this.#line.join(effect.target);
+          this.#media.goWithout();
           break;
         case "hang-up":
           this.#line?.hangUp();
@@ -86,7 +88,7 @@ export class Session {
       storage: sessionStorage,
       relayOnly: settings.relayOnly,
       on: (happening) => {
-        this.#view.hear(happening, this.#media);
+        this.#view.hear(happening);
         this.#happen(happening);
       },
     });
@@ -97,8 +99,19 @@ export class Session {
   async #acquire() {
     await this.#media.acquire();
     this.#offer();
-    const words = this.#problem();
-    if (words && this.#call().screen === "call") this.#view.note(`${words.title}. ${words.text}`);
+    const { screen } = this.#call();
+    if (screen !== "lobby") this.#media.goWithout();
+    const { problem } = this.#media;
+    if (!problem || screen !== "call") return;
+    const words = deviceWords(problem, browserOf(navigator.userAgent));
+    this.#view.note(`${words.title}. ${words.text}`);
+  }
+
+  /** @param {MediaStream} stream */
+  async #granted(stream) {
+    if (this.#line) return this.#media.granted(stream);
+    // The call was over before the answer came.
+    for (const track of stream.getTracks()) track.stop();
   }
 
   /** Shows and sends what there is. */
@@ -106,23 +119,19 @@ export class Session {
     const { audio, camera, screen, muted } = this.#media;
     this.#line?.setTracks({ audio, camera, screen });
     this.#line?.setMuted(muted);
+    // For the buttons that the system shows beside the page.
+    navigator.mediaSession?.setMicrophoneActive?.(audio !== null && !muted)?.catch(() => {});
+    navigator.mediaSession?.setCameraActive?.(camera !== null)?.catch(() => {});
     this.#watchLevel();
     this.#view.show(this.#call(), this.#media);
-    this.#view.problem(this.#problem());
-  }
-
-  #problem() {
-    const { problem } = this.#media;
-    return problem && deviceWords(problem, browserOf(navigator.userAgent));
   }
 
   /** @param {import("./media.js").MediaNews} news */
   #mediaNews(news) {
     if (this.#call().screen === "home") return;
     this.#offer();
-    if (news === "microphone-lost") this.#view.note(this.#media.audio ? "Another microphone took over." : "The microphone is gone.");
-    if (news === "camera-lost") this.#view.note(this.#media.camera ? "Another camera took over." : "The camera is gone.");
-    if (news === "screen-ended") this.#view.note("You stopped sharing your screen.");
+    const text = mediaWords(news, this.#media);
+    if (text) this.#view.tell(text, this.#call());
   }
 
   #watchLevel() {
@@ -157,6 +166,8 @@ export class Session {
       case "retry-devices":
         media.cameraWanted = true;
         return void this.#acquire();
+      case "choose-speaker":
+        return void media.chooseSpeaker();
       case "test-speaker":
         return void play("test", media.chosen.audiooutput);
       case "restart":
@@ -182,7 +193,7 @@ export class Session {
     if (document.visibilityState !== "visible") return;
     void this.#media.wake();
     void this.#keepAwake(this.#call().screen === "call" || this.#call().screen === "waiting");
-    this.#view.resumePlay();
+    this.#view.seen();
   }
 
   /** @param {boolean} awake */
@@ -211,3 +222,25 @@ export class Session {
     }
   }
 }
+
+/** @param {import("./media.js").MediaNews} news @param {Media} media */
+const mediaWords = (news, { audio, camera }) => {
+  switch (news) {
+    case "microphone-lost":
+      return audio ? "Another microphone took over." : "The microphone is gone.";
+    case "camera-lost":
+      return camera ? "Another camera took over." : "The camera is gone.";
+    case "microphone-paused":
+      return "The system has muted your microphone.";
+    case "camera-paused":
+      return "The system has stopped your camera.";
+    case "microphone-back":
+      return "Your microphone is back.";
+    case "camera-back":
+      return "Your camera is back.";
+    case "screen-ended":
+      return "You stopped sharing your screen.";
+    case "changed":
+      return "";
+  }
+};

@@ -20,6 +20,8 @@ export class Shortcuts {
     this.#act = act;
     document.addEventListener("keydown", (event) => this.#down(event));
     document.addEventListener("keyup", (event) => this.#up(event));
+    // The key is let go where this page does not hear it.
+    window.addEventListener("blur", () => this.#stopTalking());
     // Only a mouse rests: fingers leave no pointer behind.
     document.addEventListener("pointermove", ({ pointerType }) => this.#busy(pointerType === "mouse"));
     document.addEventListener("focusin", () => this.#busy(false));
@@ -45,7 +47,11 @@ export class Shortcuts {
 
   /** @param {KeyboardEvent} event */
   #up({ key }) {
-    if (key !== " " || !this.#talking) return;
+    if (key === " ") this.#stopTalking();
+  }
+
+  #stopTalking() {
+    if (!this.#talking) return;
     this.#talking = false;
     this.#act("be-quiet");
   }

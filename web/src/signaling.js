@@ -18,6 +18,8 @@ const CONNECT_MS = 8000;
 const LATE_MS = 1500;
 const FIRST_RETRY_MS = 300;
 const LAST_RETRY_MS = 10_000;
+/** Close code: another window took this seat. */
+const REPLACED = 4409;
 
 export class Signaling {
   /** @type {WebSocket | null} */
@@ -102,7 +104,9 @@ export class Signaling {
       if (message && message.type !== "pong") this.#on({ type: "message", message });
     };
     socket.onclose = ({ code }) => {
-      if (current()) this.#lose(code === 1012 ? "restart" : code === 1013 ? "busy" : "network");
+      if (!current()) return;
+      if (code === REPLACED) return this.#replaced();
+      this.#lose(code === 1012 ? "restart" : code === 1013 ? "busy" : "network");
     };
   }
 
@@ -129,6 +133,12 @@ export class Signaling {
       this.#lose("network");
       socket?.close();
     }, ms);
+  }
+
+  /** The error that says so may be lost on the way; to come back would take the seat from that window again. */
+  #replaced() {
+    this.#drop();
+    this.#on({ type: "message", message: { type: "error", code: "replaced", text: "", retryAfterMs: null } });
   }
 
   /** @param {LossReason} reason */

@@ -1,17 +1,19 @@
 // The screens of a call: device check, waiting, the call itself, its end. Shows what it is told; decides nothing.
 
-import { wordsOf } from "./failure.js";
+import { browserOf, deviceWords, wordsOf } from "./failure.js";
 import { spoken } from "./pin.js";
 import { Shortcuts } from "./shortcuts.js";
+import { onPick, showPickers } from "./view-pickers.js";
+import { ProblemCard } from "./view-problem.js";
 import { SelfView } from "./view-self.js";
 import { Surface } from "./view-surface.js";
 import { choose, isSetting, settings } from "./settings.js";
-import { clock, element, find, mark, show, write } from "./view.js";
+import { clock, element, find, mark, notice, say, show, write } from "./view.js";
 
 /**
  * @typedef {import("./call.js").Call} Call @typedef {import("./media.js").Media} Media
- * @typedef {{ act: (action: string) => void, choose: (kind: import("./media.js").DeviceKind, id: string) => Promise<void>,
- *   changed: () => void }} Wishes
+ * @typedef {{ act: (action: string) => void, choose: (kind: import("./constraints.js").DeviceKind, id: string) => void,
+ *   granted: (stream: MediaStream) => void, changed: () => void }} Wishes
  */
 
 const NOTE_MS = 5000;
@@ -27,19 +29,19 @@ const MEDIA = {
 export class CallView {
   #remote = new Surface();
   #self = new SelfView();
+  #problem;
   #noteUntil = 0;
+  /** What the system took away, for as long as it does. */
+  #paused = "";
+  /** @type {Notification | null} */
+  #notification = null;
   #othersAudioOnly = false;
 
   /** @param {Wishes} wishes */
   constructor(wishes) {
     new Shortcuts((action) => wishes.act(action));
-    for (const select of document.querySelectorAll("select")) {
-      select.addEventListener("change", () => {
-        const kind = /** @type {import("./media.js").DeviceKind} */ (select.dataset["device"]);
-        void wishes.choose(kind, select.value);
-        if (kind === "audiooutput") this.#remote.speaker(select.value);
-      });
-    }
+    this.#problem = new ProblemCard(wishes.granted, () => wishes.act("retry-devices"));
+    onPick(wishes.choose);
     for (const box of document.querySelectorAll("input[data-setting]")) {
       if (!(box instanceof HTMLInputElement)) continue;
       const name = box.dataset["setting"] ?? "";
@@ -58,7 +60,10 @@ export class CallView {
     mark("hideSelf", settings.hideSelf ? "" : null);
     this.#self.show(media);
     this.#controls(media);
-    this.#pickers(media);
+    showPickers(media);
+    this.#problem.show(media);
+    this.#remote.speaker(media.chosen.audiooutput ?? "");
+    this.#paused = media.problem === null && media.hindrance ? deviceWords(media.hindrance, browserOf(navigator.userAgent)).title : "";
     if (call.screen === "waiting") this.#waiting(call);
     if (call.screen === "call") this.#talking(call);
     if (call.screen === "ended") this.#ended(call);
@@ -66,11 +71,11 @@ export class CallView {
     this.tick(call);
   }
 
-  /** What the line tells beside the state of the call. @param {import("./line.js").LineHappening} happening @param {Media} media */
-  hear(happening, media) {
+  /** What the line tells beside the state of the call. @param {import("./line.js").LineHappening} happening */
+  hear(happening) {
     switch (happening.type) {
       case "remote":
-        return this.#remote.tracks(happening.tracks, media.chosen.audiooutput);
+        return this.#remote.tracks(happening.tracks);
       case "peer-state":
         if (happening.audioOnly && !this.#othersAudioOnly) this.note("The other person saves data: sound only.");
         this.#othersAudioOnly = happening.audioOnly;
@@ -97,19 +102,17 @@ export class CallView {
     this.#remote.clear();
     this.#othersAudioOnly = false;
     for (const name of ["media", "path", "quality", "idle"]) mark(name, null);
-    for (const selector of ["#state", "#timer", "#path", "#notes"]) write(selector, "");
+    for (const selector of ["#state", "#timer", "#path", "#silent", "#notes"]) write(selector, "");
     show("#quality", false);
     for (const picker of document.querySelectorAll("dialog")) picker.close();
     if (document.fullscreenElement) void document.exitFullscreen();
     if (document.pictureInPictureElement) void document.exitPictureInPicture();
   }
 
-  /** @param {import("./failure.js").Words | null} words */
-  problem(words) {
-    show("#device-problem", words !== null);
-    if (!words) return;
-    write("#device-problem strong", words.title);
-    write("#device-problem p", `${words.text} ${words.next}`);
+  /** Seen and heard on every screen: the note is one of the call. @param {string} text @param {Call} call */
+  tell(text, call) {
+    if (call.screen === "call") this.note(text);
+    else say(text, false);
   }
 
   /** A line that goes by itself. @param {string} text */
@@ -127,10 +130,11 @@ export class CallView {
   /** What changes with the clock. @param {Call} call */
   tick(call) {
     const now = Date.now();
-    if (now > this.#noteUntil) write("#notes", call.screen === "call" ? standing(call, now) : "");
+    if (now > this.#noteUntil) write("#notes", call.screen === "call" ? standing(call) || this.#paused : "");
     if (call.screen === "waiting") {
       write("#waiting-time", clock(now - call.since));
-      write("#waiting-socket", socketWords(call.socket, now));
+      write("#waiting-socket", socketWords(call.socket));
+      write("#waiting-retry", retryWords(call.socket, now));
     }
     if (call.screen === "call") write("#timer", call.since === null ? "" : clock(now - call.since));
     if (call.screen === "failure" && call.retryAt !== null) {
@@ -140,11 +144,25 @@ export class CallView {
     }
   }
 
-  /** @param {string} text */
+  /** For who looks elsewhere. @param {string} text */
   notify(text) {
     if (document.visibilityState === "visible") return;
-    document.title = `● ${text}`;
-    if ("Notification" in window && Notification.permission === "granted") new Notification("tuturu", { body: text, icon: "/icon.svg" });
+    notice(text);
+    if (!("Notification" in window) || Notification.permission !== "granted") return;
+    try {
+      this.#notification = new Notification("tuturu", { body: text, icon: "/icon.svg" });
+      this.#notification.onclick = () => window.focus();
+    } catch {
+      // Phones give this only to service workers; the sound and the title are left.
+    }
+  }
+
+  /** The person looks here again. */
+  seen() {
+    notice(null);
+    this.#notification?.close();
+    this.#notification = null;
+    this.resumePlay();
   }
 
   /** @param {string} link @param {boolean} sheet ask the system to share it, where it can */
@@ -155,16 +173,20 @@ export class CallView {
       write("#waiting-how", `Copied: ${link}`);
     } catch (error) {
       // A closed sheet is no failure; without a clipboard the link is there to be selected.
-      if (!(error instanceof DOMException && error.name === "AbortError")) write("#waiting-how", `Send this link: ${link}`);
+      if (error instanceof DOMException && error.name === "AbortError") return;
+      write("#waiting-how", `Send this link: ${link}`);
+      const text = element("#waiting-how").firstChild;
+      if (text) getSelection()?.setBaseAndExtent(text, "Send this link: ".length, text, text.textContent?.length ?? 0);
     }
   }
 
   /** Buttons that only change what is seen. @param {string} action */
   act(action) {
+    // Every one of them is seen behind, or instead of, a dialog.
+    for (const dialog of document.querySelectorAll("dialog")) dialog.close();
     switch (action) {
       case "settings":
       case "help":
-        for (const dialog of document.querySelectorAll("dialog")) dialog.close();
         return find(`#${action}`, HTMLDialogElement).showModal();
       case "full-screen":
         return void (document.fullscreenElement ? document.exitFullscreen() : document.documentElement.requestFullscreen().catch(() => {}));
@@ -240,23 +262,6 @@ export class CallView {
     const cameras = media.devices.filter(({ kind }) => kind === "videoinput").length;
     show("[data-action=flip-camera]", camera !== null && cameras > 1 && matchMedia("(pointer: coarse)").matches);
   }
-
-  /** @param {Media} media */
-  #pickers({ devices, chosen, audio, camera }) {
-    const used = { audioinput: audio?.getSettings().deviceId, videoinput: camera?.getSettings().deviceId, audiooutput: chosen.audiooutput };
-    for (const select of document.querySelectorAll("select")) {
-      const kind = /** @type {import("./media.js").DeviceKind} */ (select.dataset["device"]);
-      const fitting = devices.filter((device) => device.kind === kind && device.deviceId !== "");
-      const names = fitting.map(({ deviceId, label }, index) => new Option(label || `Device ${index + 1}`, deviceId));
-      const same = names.length === select.options.length && names.every((option, index) => option.value === select.options[index]?.value);
-      if (!same || names.length === 0) select.replaceChildren(...(names.length ? names : [new Option("None found", "")]));
-      select.disabled = names.length === 0;
-      const value = used[kind] ?? chosen[kind];
-      if (value && fitting.some(({ deviceId }) => deviceId === value)) select.value = value;
-      const label = select.closest("label");
-      if (label && kind === "audiooutput") label.hidden = !("setSinkId" in HTMLMediaElement.prototype);
-    }
-  }
 }
 
 const NAMESPACE = "http://www.w3.org/2000/svg";
@@ -279,18 +284,21 @@ const toggle = (action, icon, off, name) => {
   }
 };
 
-/** @param {import("./call.js").Socket} socket @param {number} now */
-const socketWords = (socket, now) => {
+/** @param {import("./call.js").Socket} socket */
+const socketWords = (socket) => {
   if (socket.state === "open") return "";
   if (socket.state === "retrying") return "Connecting to the server…";
-  const why = { network: "The server cannot be reached.", restart: "The server is restarting.", busy: "The server is busy." }[socket.reason];
-  return `${why} Trying again in ${Math.max(1, Math.ceil((socket.retryAt - now) / 1000))} s.`;
+  return { network: "The server cannot be reached.", restart: "The server is restarting.", busy: "The server is busy." }[socket.reason];
 };
 
-/** What is worth a note for as long as it lasts. @param {Extract<Call, { screen: "call" }>} call @param {number} now */
-const standing = (call, now) => {
+/** Beside the live region: a screen reader need not count. @param {import("./call.js").Socket} socket @param {number} now */
+const retryWords = (socket, now) =>
+  socket.state === "lost" ? `Trying again in ${Math.max(1, Math.ceil((socket.retryAt - now) / 1000))} s.` : "";
+
+/** What is worth a note for as long as it lasts. @param {Extract<Call, { screen: "call" }>} call */
+const standing = (call) => {
   if (call.media !== "connected") return "";
-  if (call.socket.state !== "open") return `${socketWords(call.socket, now)} The call goes on.`;
+  if (call.socket.state !== "open") return `${socketWords(call.socket)} The call goes on.`;
   return call.away ? "The other person is reconnecting to the server. The call goes on." : "";
 };
 

@@ -11,12 +11,12 @@ export class Surface {
   #tracks = { audio: null, camera: null, screen: null };
   /** What a new page says of itself; an old page says nothing. @type {{ microphone: boolean, camera: boolean, screen: boolean } | null} */
   #told = null;
+  #speaker = "";
 
-  /** @param {Tracks} tracks @param {string | undefined} speaker */
-  tracks(tracks, speaker) {
+  /** @param {Tracks} tracks */
+  tracks(tracks) {
     this.#tracks = tracks;
     this.#arrange();
-    if (speaker) this.speaker(speaker);
   }
 
   /** @param {{ microphone: boolean, camera: boolean, screen: boolean }} state */
@@ -32,9 +32,11 @@ export class Surface {
     for (const selector of ["#remote-off", "#remote-second", "#unlock"]) show(selector, false);
   }
 
-  /** Sound is played by elements, never through WebAudio. @param {string} id */
+  /** Sound is played by elements, never through WebAudio. A speaker that is gone leaves the usual one. @param {string} id */
   speaker(id) {
-    if ("setSinkId" in this.#main) void this.#main.setSinkId(id).catch(() => {});
+    if (id === this.#speaker || !("setSinkId" in this.#main)) return;
+    this.#speaker = id;
+    this.#main.setSinkId(id).catch(() => this.#main.setSinkId("")).catch(() => {});
   }
 
   play() {
@@ -65,6 +67,7 @@ export class Surface {
     show("#remote-off", !shares && !shown && (audio ?? camera) !== null);
     const silent = this.#told?.microphone === false;
     write("#remote-off > :last-child", silent ? "Camera and microphone are off" : "Camera is off");
+    write("#silent", silent ? "Their microphone is off" : "");
     element("#remote-video").toggleAttribute("data-silent", silent);
   }
 

@@ -25,7 +25,7 @@ export const write = (selector, text) => {
 
 /** @param {string} selector @param {boolean} shown */
 export const show = (selector, shown) => {
-  element(selector).hidden = !shown;
+  for (const node of document.querySelectorAll(selector)) if (node instanceof HTMLElement) node.hidden = !shown;
 };
 
 /** @param {string} name @param {string | null} value */
@@ -54,6 +54,15 @@ const TITLES = {
   failure: "Something is in the way – tuturu",
 };
 
+let noticed = "";
+
+/** Stands in the title until the person has seen it. @param {string | null} text */
+export const notice = (text) => {
+  noticed = text ? `● ${text}` : "";
+  const screen = /** @type {keyof typeof TITLES} */ (document.documentElement.dataset["screen"] ?? "home");
+  document.title = noticed || TITLES[screen];
+};
+
 /** @param {Call} call */
 export const showScreen = (call) => {
   const { screen } = call;
@@ -65,7 +74,7 @@ export const showScreen = (call) => {
   }
   if (before === screen) return;
   mark("screen", screen);
-  document.title = TITLES[screen];
+  notice(null);
   for (const section of document.querySelectorAll("main > section")) {
     if (section instanceof HTMLElement) section.hidden = section.id !== screen;
   }

@@ -26,3 +26,11 @@ test("how to allow it depends on the browser", () => {
   assert.equal(browserOf("Mozilla/5.0 AppleWebKit/537.36 Chrome/156.0 Safari/537.36"), "chromium");
   assert.equal(browserOf("Mozilla/5.0 (iPhone) AppleWebKit/605 Version/19 Safari/604"), "safari");
 });
+
+test("where the browser's own button stands below, the words point to it", () => {
+  for (const problem of /** @type {const} */ (["blocked", "dismissed"])) {
+    const words = deviceWords(problem, "chromium", true);
+    assert.match(words.text + words.next, /press the button/i);
+    assert.notDeepEqual(words, deviceWords(problem, "chromium"));
+  }
+});

@@ -9,7 +9,7 @@ class FakeConnection {
   /** @type {RTCSessionDescriptionInit | null} */ local = null;
   /** @type {RTCSessionDescriptionInit | null} */ remoteDescription = null;
   /** @type {unknown[]} */ candidates = [];
-  /** @type {(event: { candidate: { toJSON: () => unknown } | null }) => void} */ onicecandidate = () => {};
+  /** @type {(event: { candidate: { candidate: string, toJSON: () => unknown } | null }) => void} */ onicecandidate = () => {};
   /** @type {() => void} */ onnegotiationneeded = () => {};
 
   get localDescription() {
@@ -32,8 +32,8 @@ class FakeConnection {
   }
 }
 
-/** @param {boolean} offerer */
-const begin = (offerer) => {
+/** @param {boolean} offerer @param {boolean} [peerResumes] */
+const begin = (offerer, peerResumes = true) => {
   const pc = new FakeConnection();
   /** @type {[string, unknown][]} */
   const sent = [];
@@ -42,6 +42,7 @@ const begin = (offerer) => {
     /** @type {RTCPeerConnection} */ (/** @type {unknown} */ (pc)),
     (type, data) => sent.push([type, data]),
     () => (prepared += 1),
+    peerResumes,
   );
   negotiation.offerer = offerer;
   return { pc, sent, negotiation, prepared: () => prepared };
@@ -96,4 +97,13 @@ test("the end of candidates is told", () => {
   const { pc, sent } = begin(true);
   pc.onicecandidate({ candidate: null });
   assert.deepEqual(sent, [["ice-candidate", { candidate: "" }]]);
+});
+
+test("the end of candidates is not told to a released page", () => {
+  const { pc, sent } = begin(true, false);
+  const some = { candidate: "candidate:1", toJSON: () => "some" };
+  pc.onicecandidate({ candidate: some });
+  pc.onicecandidate({ candidate: { candidate: "", toJSON: () => "end of a generation" } });
+  pc.onicecandidate({ candidate: null });
+  assert.deepEqual(sent, [["ice-candidate", "some"]]);
 });

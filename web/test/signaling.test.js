@@ -134,3 +134,13 @@ test("a frame that nobody understands is no event", () => {
   socket().onmessage({ data: '{"type":"peer-left"}' });
   assert.deepEqual(events.map(({ type }) => type), ["open", "message"]);
 });
+
+test("a seat that another window took is not taken back, even when only the close says so", () => {
+  const { clock, socket, sockets, events } = begin();
+  socket().open();
+  socket().lose(4409);
+  const last = events.at(-1);
+  assert.ok(last?.type === "message" && last.message.type === "error" && last.message.code === "replaced");
+  clock.pass(60_000);
+  assert.equal(sockets.length, 1);
+});

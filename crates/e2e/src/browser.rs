@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use anyhow::{Context as _, bail};
-use fantoccini::{Client, ClientBuilder, wd::WebDriverCompatibleCommand};
+use fantoccini::{Client, ClientBuilder, Locator, wd::WebDriverCompatibleCommand};
 use http::Method;
 use hyper_util::client::legacy::connect::HttpConnector;
 use serde_json::{Value, json};
@@ -203,6 +203,16 @@ impl Browser {
         );
         self.until(&find).await?;
         self.run(&format!("({find}).click()")).await.map(|_| ())
+    }
+
+    /// Clicks with the pointer, which a script cannot forge.
+    ///
+    /// # Errors
+    /// When there is nothing to click.
+    pub async fn press(&self, selector: &str) -> anyhow::Result<()> {
+        let found = self.client.find(Locator::Css(selector)).await;
+        let found = found.with_context(|| format!("no {selector}"))?;
+        Ok(found.click().await?)
     }
 
     /// Types into the PIN field, as an input method would.

@@ -1,5 +1,7 @@
 //! Calls between two real browsers through the real server.
 
+use std::time::{Duration, Instant};
+
 use anyhow::{Result, ensure};
 use e2e::{Browser, Driver, Options, Server};
 
@@ -331,7 +333,7 @@ async fn muting_is_told_and_silences() -> Result<()> {
         .await?;
     scene
         .bob
-        .until("document.querySelector('#remote-video').hasAttribute('data-silent')")
+        .until("document.querySelector('#remote-video').hasAttribute('data-silent') && document.querySelector('#silent').checkVisibility()")
         .await?;
     ensure!(
         scene.bob.hears().await.is_err(),
@@ -368,6 +370,22 @@ async fn who_is_asked_and_says_no_is_told_how_and_can_still_watch() -> Result<()
             .await?
             .contains("You can also join without")
     );
+    // The browser's own button stands where trying again would be in vain.
+    ann.until("document.querySelector('#device-problem usermedia').checkVisibility()")
+        .await?;
+    ensure!(
+        ann.run("return document.querySelector('[data-action=retry-devices]').checkVisibility()")
+            .await?
+            == false
+    );
+    give_way(&ann, "error").await?;
+    ensure!(
+        ann.run("return document.querySelector('#device-problem').checkVisibility()")
+            .await?
+            == true
+    );
+    let complaints = ann.complaints().await?;
+    ensure!(complaints.is_empty(), "on the console: {complaints:?}");
     ann.act("join").await?;
     ann.screen("waiting").await?;
     bob.go(&format!("{}/#204060", server.page)).await?;
@@ -385,6 +403,122 @@ async fn who_is_asked_and_says_no_is_told_how_and_can_still_watch() -> Result<()
     bob.close().await?;
     server.stop().await?;
     Ok(())
+}
+
+/// Presses the browser's own button until it has that. It is deaf for a moment after it appears,
+/// lest somebody hits it who aimed at something else.
+async fn give_way(person: &Browser, what: &str) -> Result<()> {
+    person
+        .run("window.button = document.querySelector('#device-problem usermedia')")
+        .await?;
+    let deadline = Instant::now() + Duration::from_secs(30);
+    while person
+        .run(&format!("return Boolean(window.button.{what})"))
+        .await?
+        == false
+    {
+        ensure!(Instant::now() < deadline, "no {what}");
+        // It goes away as soon as it has a stream.
+        let _ = person.press("#device-problem usermedia").await;
+    }
+    Ok(())
+}
+
+#[tokio::test]
+async fn who_said_no_can_say_yes_in_the_page_itself() -> Result<()> {
+    let server = Server::start(&[]).await?;
+    let driver = Driver::start().await?;
+    let ann = Browser::open(&driver, Options::default()).await?;
+    ann.go(&server.page).await?;
+    ann.run("navigator.mediaDevices.getUserMedia = async () => { throw new DOMException('Permission denied', 'NotAllowedError'); };")
+        .await?;
+    ann.type_pin("204062").await?;
+    ann.until("document.querySelector('#device-problem usermedia')?.checkVisibility()")
+        .await?;
+    give_way(&ann, "stream").await?;
+    ann.until("document.querySelector('#preview').videoWidth > 0")
+        .await?;
+    ann.until("Number(document.querySelector('.meter').ariaValueNow) > 0")
+        .await?;
+    ensure!(
+        ann.run("return document.querySelector('#device-problem').checkVisibility()")
+            .await?
+            == false
+    );
+    let complaints = ann.complaints().await?;
+    ensure!(complaints.is_empty(), "on the console: {complaints:?}");
+    ann.close().await?;
+    server.stop().await?;
+    Ok(())
+}
+
+/// Hides the page from its person, or shows it again.
+async fn look_away(person: &Browser, away: bool) -> Result<()> {
+    let state = if away { "hidden" } else { "visible" };
+    person
+        .run(&format!(
+            "Object.defineProperty(document, 'visibilityState', {{ value: '{state}', configurable: true }}); \
+             document.dispatchEvent(new Event('visibilitychange'));"
+        ))
+        .await
+        .map(|_| ())
+}
+
+#[tokio::test]
+async fn who_looks_elsewhere_sees_in_the_title_who_came_until_they_look() -> Result<()> {
+    let scene = Scene::set(&[]).await?;
+    scene.ann.go(&scene.server.page).await?;
+    scene.ann.type_pin("204063").await?;
+    scene.ann.act("join").await?;
+    scene.ann.screen("waiting").await?;
+    look_away(&scene.ann, true).await?;
+    scene.bob.go(&scene.server.page).await?;
+    scene.bob.type_pin("204063").await?;
+    scene.bob.act("join").await?;
+    scene
+        .ann
+        .until("document.title === '● The other person is here.'")
+        .await?;
+    look_away(&scene.ann, false).await?;
+    scene
+        .ann
+        .until("document.title.startsWith('In a call')")
+        .await?;
+    scene.quiet().await?;
+    scene.end().await
+}
+
+#[tokio::test]
+async fn what_the_system_takes_away_is_told_and_asked_for_again() -> Result<()> {
+    let scene = Scene::set(&[]).await?;
+    scene.call().await?;
+    scene.moving().await?;
+    let pause = "
+        const [track] = document.querySelector('#self-video').srcObject.getVideoTracks();
+        Object.defineProperty(track, 'muted', { value: true });
+        track.dispatchEvent(new Event('mute'));";
+    scene.ann.run(pause).await?;
+    scene
+        .ann
+        .until("document.querySelector('#notes').textContent === 'The system has stopped your camera.'")
+        .await?;
+    scene
+        .bob
+        .until("document.querySelector('#remote-off').checkVisibility()")
+        .await?;
+    look_away(&scene.ann, true).await?;
+    look_away(&scene.ann, false).await?;
+    scene
+        .ann
+        .until("document.querySelector('#notes').textContent === 'Your camera is back.'")
+        .await?;
+    scene
+        .bob
+        .until("!document.querySelector('#remote-off').checkVisibility()")
+        .await?;
+    scene.moving().await?;
+    scene.quiet().await?;
+    scene.end().await
 }
 
 #[tokio::test]

@@ -18,7 +18,7 @@ async fn accessible(browser: &Browser, what: &str) -> Result<()> {
     let found = browser.run_async(body).await?;
     ensure!(found == serde_json::json!([]), "{what}: {found}");
     let overflow = browser
-        .run("return document.documentElement.scrollWidth - innerWidth")
+        .run("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
         .await?;
     ensure!(
         overflow.as_i64().unwrap_or(1) <= 0,
@@ -91,6 +91,42 @@ async fn every_screen(dark: bool, size: (u32, u32)) -> Result<()> {
     ensure!(complaints.is_empty(), "on the console: {complaints:?}");
     ann.close().await?;
     bob.close().await?;
+    server.stop().await?;
+    Ok(())
+}
+
+#[tokio::test]
+async fn a_device_that_is_blocked() -> Result<()> {
+    let server = Server::start(&[]).await?;
+    let driver = Driver::start().await?;
+    let ann = Browser::open(
+        &driver,
+        Options {
+            denied: true,
+            size: (320, 640),
+            ..Options::default()
+        },
+    )
+    .await?;
+    ann.go(&server.page).await?;
+    ann.type_pin("314159").await?;
+    ann.until("document.querySelector('#device-problem usermedia')?.checkVisibility()")
+        .await?;
+    accessible(&ann, "lobby-blocked").await?;
+    // Firefox has a list of speakers of its own, and shows none to pages.
+    ann.run(
+        "navigator.mediaDevices.enumerateDevices = async () => []; \
+         navigator.mediaDevices.selectAudioOutput = async () => ({ deviceId: 'headset' }); \
+         navigator.mediaDevices.dispatchEvent(new Event('devicechange'));",
+    )
+    .await?;
+    ann.act("choose-speaker").await?;
+    ann.until("localStorage.getItem('tuturu-devices')?.includes('headset')")
+        .await?;
+    accessible(&ann, "lobby-choose-speaker").await?;
+    let complaints = ann.complaints().await?;
+    ensure!(complaints.is_empty(), "on the console: {complaints:?}");
+    ann.close().await?;
     server.stop().await?;
     Ok(())
 }
