@@ -326,3 +326,108 @@ fn robots_are_added_listed_and_revoked() {
     assert_eq!(robots(&["revoke", "rover"]).0, Some(1));
     assert_eq!(robots(&["add", "no such id"]).0, Some(78));
 }
+
+/// The stock Flutter app: TLS, any certificate, a short key in lower case and no Origin.
+#[test]
+fn a_dart_client_finds_its_page_and_its_socket_behind_tls() {
+    use std::sync::Arc;
+    let page = tempfile::tempdir().unwrap();
+    std::fs::write(page.path().join("index.html"), "a compiled Flutter page").unwrap();
+    let root = page.path().to_str().unwrap();
+    let arguments = [
+        "--https",
+        "--https-listen",
+        "127.0.0.1:0",
+        "--web-root",
+        root,
+    ];
+    let (mut child, lines) = serve(&arguments);
+    let https = lines
+        .iter()
+        .find_map(|line| line.split_once("https://localhost:"));
+    let port = https.unwrap().1.trim_end_matches('/').to_owned();
+    let provider = Arc::new(rustls::crypto::ring::default_provider());
+    let config = rustls::ClientConfig::builder_with_provider(provider)
+        .with_safe_default_protocol_versions()
+        .unwrap()
+        .dangerous()
+        .with_custom_certificate_verifier(Arc::new(AnyCertificate))
+        .with_no_client_auth();
+    let config = Arc::new(config);
+    let ask = |request: &str, until: &str| {
+        let connection =
+            rustls::ClientConnection::new(Arc::clone(&config), "localhost".try_into().unwrap());
+        let socket = TcpStream::connect(format!("127.0.0.1:{port}")).unwrap();
+        socket
+            .set_read_timeout(Some(std::time::Duration::from_secs(20)))
+            .unwrap();
+        let mut stream = rustls::StreamOwned::new(connection.unwrap(), socket);
+        stream.write_all(request.as_bytes()).unwrap();
+        let mut answer = Vec::new();
+        let mut byte = [0];
+        while !answer
+            .windows(until.len())
+            .any(|window| window == until.as_bytes())
+        {
+            assert_eq!(
+                stream.read(&mut byte).unwrap(),
+                1,
+                "{}",
+                String::from_utf8_lossy(&answer)
+            );
+            answer.extend(byte);
+        }
+    };
+    ask(
+        "GET / HTTP/1.1\r\nHost: localhost\r\n\r\n",
+        "a compiled Flutter page",
+    );
+    // RFC 6455 section 4.2.2: SHA-1 over the key as it came.
+    let upgrade = "GET /ws HTTP/1.1\r\nHost: localhost\r\nConnection: Upgrade\r\nUpgrade: websocket\r\n\
+                   Sec-WebSocket-Version: 13\r\nSec-WebSocket-Key: qwertyuiopas\r\n\r\n";
+    ask(upgrade, "XRGaYWrtMs7BaXH6+54MJ4NyDFA=");
+    child.kill().unwrap();
+    child.wait().unwrap();
+}
+
+/// Dart's `badCertificateCallback` that says yes.
+#[derive(Debug)]
+struct AnyCertificate;
+
+impl rustls::client::danger::ServerCertVerifier for AnyCertificate {
+    fn verify_server_cert(
+        &self,
+        _: &rustls::pki_types::CertificateDer<'_>,
+        _: &[rustls::pki_types::CertificateDer<'_>],
+        _: &rustls::pki_types::ServerName<'_>,
+        _: &[u8],
+        _: rustls::pki_types::UnixTime,
+    ) -> Result<rustls::client::danger::ServerCertVerified, rustls::Error> {
+        Ok(rustls::client::danger::ServerCertVerified::assertion())
+    }
+
+    fn verify_tls12_signature(
+        &self,
+        _: &[u8],
+        _: &rustls::pki_types::CertificateDer<'_>,
+        _: &rustls::DigitallySignedStruct,
+    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
+        Ok(rustls::client::danger::HandshakeSignatureValid::assertion())
+    }
+
+    fn verify_tls13_signature(
+        &self,
+        _: &[u8],
+        _: &rustls::pki_types::CertificateDer<'_>,
+        _: &rustls::DigitallySignedStruct,
+    ) -> Result<rustls::client::danger::HandshakeSignatureValid, rustls::Error> {
+        Ok(rustls::client::danger::HandshakeSignatureValid::assertion())
+    }
+
+    fn supported_verify_schemes(&self) -> Vec<rustls::SignatureScheme> {
+        let provider = rustls::crypto::ring::default_provider();
+        provider
+            .signature_verification_algorithms
+            .supported_schemes()
+    }
+}
