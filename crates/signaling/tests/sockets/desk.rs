@@ -51,7 +51,9 @@ impl Desk {
         };
         Self::open_with(
             arguments,
-            IssuerLink::InProcess(Arc::new(move |_| issued.clone())),
+            IssuerLink::InProcess(Arc::new(move |_| {
+                Box::pin(std::future::ready(issued.clone()))
+            })),
         )
         .await
     }
