@@ -32,12 +32,14 @@ pub(crate) enum Malformed {
     Shape,
     #[error("more than 20 servers, 10 URLs of one, or 12 KiB")]
     TooMuch,
-    #[error("a URL is not stun:, stuns:, turn: or turns: with a host")]
+    #[error("a URL is not like stun:host:port or turn:host:port?transport=udp")]
     Url,
     #[error("a TURN server is without username or credential")]
     NoCredential,
     #[error("no server is left")]
     Empty,
+    #[error("its credentials end too soon for a call to begin")]
+    ShortLived,
 }
 
 /// One, or a list of it.
@@ -121,6 +123,10 @@ fn one(raw: RawServer) -> Result<IceServer, Malformed> {
     if urls.len() > MAX_URLS || long(&raw.username) || long(&raw.credential) {
         return Err(Malformed::TooMuch);
     }
+    let odd = |text: &Option<String>| text.iter().any(|t| t.chars().any(char::is_control));
+    if odd(&raw.username) || odd(&raw.credential) {
+        return Err(Malformed::Shape);
+    }
     if urls.is_empty() || !urls.iter().all(|url| is_url(url)) {
         return Err(Malformed::Url);
     }
@@ -144,27 +150,58 @@ pub(crate) fn is_stun(url: &str) -> bool {
     url.starts_with("stun:") || url.starts_with("stuns:")
 }
 
-/// `scheme:host[:port][?transport=…]` (RFC 7064, RFC 7065), as far as it matters here.
+/// `scheme:host[:port]`, for TURN also `?transport=udp` or `tcp` (RFC 7064, RFC 7065):
+/// browsers throw at anything else.
 pub(crate) fn is_url(url: &str) -> bool {
+    let parts = Parts::of(url);
     let known = is_stun(url) || is_turn(url);
-    let plain = url.len() <= MAX_URL && url.bytes().all(|byte| byte.is_ascii_graphic());
-    let (host, port) = host_and_port(url);
-    let port = port.is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
-    known && plain && !host.is_empty() && port
+    let port = parts
+        .port
+        .is_none_or(|port| port.parse::<u16>().is_ok_and(|port| port > 0));
+    let query = parts
+        .query
+        .is_none_or(|query| is_turn(url) && ["transport=udp", "transport=tcp"].contains(&query));
+    url.len() <= MAX_URL && known && is_host(parts.host) && port && query
+}
+
+/// A name or an IPv4 address, or an IPv6 address in brackets.
+fn is_host(host: &str) -> bool {
+    let inside = host
+        .strip_prefix('[')
+        .and_then(|host| host.strip_suffix(']'));
+    match inside {
+        Some(address) => address.parse::<std::net::Ipv6Addr>().is_ok(),
+        None => {
+            let plain = |byte: u8| byte.is_ascii_alphanumeric() || b".-_".contains(&byte);
+            !host.is_empty() && host.bytes().all(plain)
+        }
+    }
 }
 
 fn port(url: &str) -> Option<u16> {
-    host_and_port(url).1?.parse().ok()
+    Parts::of(url).port?.parse().ok()
 }
 
-fn host_and_port(url: &str) -> (&str, Option<&str>) {
-    let rest = url.split_once(':').map_or("", |(_, rest)| rest);
-    let rest = rest.split('?').next().unwrap_or_default();
-    // An IPv6 address is full of colons, and in brackets.
-    let name = rest.rfind(']').map_or(0, |at| at + 1);
-    match rest[name..].find(':') {
-        Some(at) => (&rest[..name + at], Some(&rest[name + at + 1..])),
-        None => (rest, None),
+struct Parts<'a> {
+    host: &'a str,
+    port: Option<&'a str>,
+    query: Option<&'a str>,
+}
+
+impl<'a> Parts<'a> {
+    fn of(url: &'a str) -> Self {
+        let rest = url.split_once(':').map_or("", |(_, rest)| rest);
+        let (rest, query) = match rest.split_once('?') {
+            Some((rest, query)) => (rest, Some(query)),
+            None => (rest, None),
+        };
+        // An IPv6 address is full of colons, and in brackets.
+        let name = rest.rfind(']').map_or(0, |at| at + 1);
+        let (host, port) = match rest[name..].find(':') {
+            Some(at) => (&rest[..name + at], Some(&rest[name + at + 1..])),
+            None => (rest, None),
+        };
+        Self { host, port, query }
     }
 }
 
@@ -219,6 +256,12 @@ mod tests {
             (turn("turn::3478"), Malformed::Url),
             (turn("turn:a:99999"), Malformed::Url),
             (turn("turn:a b"), Malformed::Url),
+            (turn("turn:a/b"), Malformed::Url),
+            (turn("turn:u@a"), Malformed::Url),
+            (turn("turn:[::1"), Malformed::Url),
+            (turn("turn:[x]:1"), Malformed::Url),
+            (turn("turn:a?transport=tls"), Malformed::Url),
+            (turn("stun:a?transport=udp"), Malformed::Url),
             (turn("turn:ä"), Malformed::Url),
             (turn(&format!("turn:{}", "a".repeat(252))), Malformed::Url),
             (turn("turn:a:53"), Malformed::Empty),
@@ -230,6 +273,10 @@ mod tests {
             (
                 json!([{ "urls": "turn:a", "username": "", "credential": "c" }]),
                 Malformed::NoCredential,
+            ),
+            (
+                json!([{ "urls": "turn:a", "username": "u\r\nx: y", "credential": "c" }]),
+                Malformed::Shape,
             ),
             (json!([{ "urls": vec!["stun:a"; 11] }]), Malformed::TooMuch),
             (

@@ -62,11 +62,9 @@ impl ProviderArgs {
         let list = list.map(|list| static_list::parse(list.expose()));
         let list = list.transpose()?;
         let link = |name: &ProviderName| self.link(*name, list.as_deref(), life.as_secs());
-        let links: Vec<Link> = names
-            .iter()
-            .filter(|name| **name != ProviderName::None)
-            .map(link)
-            .collect::<Result<_, _>>()?;
+        let links = names.iter().filter_map(|name| link(name).transpose());
+        let links: Vec<Link> = links.collect::<Result<_, _>>()?;
+        warn_of_the_last_word(names);
         links.iter().for_each(Link::warn_of_http);
         let https = links.iter().any(Link::is_https);
         Ok(Providers {
@@ -86,7 +84,7 @@ impl ProviderArgs {
         name: ProviderName,
         list: Option<&[IceServer]>,
         ttl: u64,
-    ) -> Result<Link, ConfigError> {
+    ) -> Result<Option<Link>, ConfigError> {
         let missing = |variable: &str| {
             ConfigError::new(format!(
                 "{variable} is missing: TUTURU_ICE_PROVIDERS names {name}"
@@ -96,10 +94,11 @@ impl ProviderArgs {
             read(value.as_ref(), file.as_deref(), variable)?.ok_or_else(|| missing(variable))
         };
         let request = match name {
-            ProviderName::Coturn | ProviderName::None => return Ok(Link::Coturn),
+            ProviderName::None => return Ok(None),
+            ProviderName::Coturn => return Ok(Some(Link::Coturn)),
             ProviderName::Static => {
                 let list = list.ok_or_else(|| missing("TUTURU_ICE_SERVERS"))?;
-                return Ok(Link::Static(list.to_vec()));
+                return Ok(Some(Link::Static(list.to_vec())));
             }
             ProviderName::Cloudflare => {
                 let key = needed(
@@ -129,7 +128,7 @@ impl ProviderArgs {
                 twilio::request(&self.twilio_url, account.expose(), token.expose(), ttl)
             }
         };
-        Ok(Link::Upstream(name, Box::new(request?)))
+        Ok(Some(Link::Upstream(name, Box::new(request?))))
     }
 
     fn cloudflare_token(&self) -> Result<Option<Token>, ConfigError> {
@@ -151,6 +150,15 @@ impl ProviderArgs {
             }
             _ => Ok(token.or(other)),
         }
+    }
+}
+
+fn warn_of_the_last_word(names: &[ProviderName]) {
+    let certain = |name: &&ProviderName| {
+        matches!(name, ProviderName::Coturn | ProviderName::Static) && Some(*name) != names.last()
+    };
+    if let Some(name) = names.iter().find(certain) {
+        tracing::warn!(provider = %name, "always answers: providers behind it are never asked");
     }
 }
 

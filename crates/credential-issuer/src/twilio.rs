@@ -12,6 +12,9 @@ use crate::{
     request::{BaseUrl, authorization, path_segment},
 };
 
+/// The shortest life worth keeping, in seconds.
+const MIN_TTL: u64 = 30;
+
 /// `POST …/2010-04-01/Accounts/{account}/Tokens.json` with the form `Ttl=n`.
 pub(crate) fn request(
     base: &BaseUrl,
@@ -48,11 +51,15 @@ enum Ttl {
 /// told to use nothing but the relay.
 pub(crate) fn parse(body: &[u8]) -> Result<Answer, Malformed> {
     let raw: RawToken = serde_json::from_slice(body).map_err(|_| Malformed::Shape)?;
-    let ttl = match raw.ttl {
+    let ttl: Option<u64> = match raw.ttl {
         None => None,
         Some(Ttl::Number(seconds)) => Some(seconds),
         Some(Ttl::Text(text)) => Some(text.parse().map_err(|_| Malformed::Shape)?),
     };
+    // What is kept for half of no time would be asked for by every caller.
+    if ttl.is_some_and(|ttl| ttl < MIN_TTL) {
+        return Err(Malformed::ShortLived);
+    }
     Ok(Answer {
         servers: answer::relayed(raw.ice_servers)?,
         policy: Some(IceTransportPolicy::Relay),
@@ -98,6 +105,8 @@ mod tests {
         assert_eq!(answer.servers[1].credential.as_deref(), Some("c"));
         let odd = body.to_string().replace("\"3600\"", "\"soon\"");
         assert_eq!(parse(odd.as_bytes()), Err(Malformed::Shape));
+        let short = body.to_string().replace("\"3600\"", "\"29\"");
+        assert_eq!(parse(short.as_bytes()), Err(Malformed::ShortLived));
     }
 
     proptest! {
@@ -107,7 +116,7 @@ mod tests {
         }
 
         #[test]
-        fn a_life_is_the_same_as_text_and_as_number(ttl: u64) {
+        fn a_life_is_the_same_as_text_and_as_number(ttl in MIN_TTL..) {
             let body = |ttl: serde_json::Value| {
                 let server = json!({ "urls": "turn:a", "username": "u", "credential": "c" });
                 json!({ "ice_servers": [server], "ttl": ttl }).to_string()

@@ -191,6 +191,9 @@ fn one_process_serves_everything_and_ends_when_asked() {
         )),
         "{turn}"
     );
+    let servers = get(&format!("{page}api/v1/webrtc/ice-servers"));
+    let relay = format!("{}?transport=udp", value(&lines, "relay"));
+    assert!(servers.contains(&relay), "{servers}");
     assert!(get(&format!("{page}api/unknown")).contains("404"));
     assert!(
         get(&format!("{page}api/turn")).contains("content-security-policy"),

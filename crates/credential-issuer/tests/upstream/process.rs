@@ -29,7 +29,7 @@ fn issuer(url: &str) -> Command {
     command
         .args(["--listen=127.0.0.1:0", "--admin-listen=127.0.0.1:0"])
         .args(["--log-format=json", "--log-level=trace"])
-        .args(["--stun-uris=stun:own:3478", "--provider-timeout=2s"])
+        .args(["--stun-uris=stun:own:3478", "--provider-timeout=60s"])
         .env_remove("SSL_CERT_DIR")
         .env("TUTURU_ICE_PROVIDERS", "cloudflare")
         .env("TUTURU_CLOUDFLARE_URL", url)
@@ -168,6 +168,16 @@ async fn the_log_says_who_failed_and_why_and_not_a_word_more() {
         assert!(log.contains(needle), "{needle}: {log}");
     }
     assert!(!log.contains("canary") && !log.contains("169.254"), "{log}");
+
+    let list = r#"[{"urls":"turn:listed","username":"u","credential":"canary"}]"#;
+    let mut fallback = issuer(&stand_in.url());
+    fallback.env("TUTURU_ICE_PROVIDERS", "cloudflare,static");
+    let running = Running::start(fallback.env("TUTURU_ICE_SERVERS", list)).await;
+    let served = running.ice_servers().await;
+    assert_eq!(served["iceServers"][0]["urls"][0], "turn:listed");
+    let log = running.end().await;
+    assert!(log.contains("ICE servers come from a fallback") && log.contains("static"));
+    assert!(!log.contains("canary"), "{log}");
 }
 
 #[tokio::test]

@@ -33,7 +33,12 @@ const STATIC: &str =
 
 impl House {
     fn open(arguments: &[&str]) -> Self {
-        let arguments = Arguments::parse_from(["issuer"].iter().chain(arguments)).issuer;
+        let own_time = |argument: &&str| argument.starts_with("--provider-timeout");
+        // A slow machine is no failure: only who is meant to hang is given up soon.
+        let patient = ["--provider-timeout=60s"];
+        let patient = &patient[usize::from(arguments.iter().any(own_time))..];
+        let arguments = ["issuer"].iter().chain(patient).chain(arguments);
+        let arguments = Arguments::parse_from(arguments).issuer;
         let registry = Registry::new();
         let metrics = ProviderMetrics::new(&registry).unwrap();
         let providers = arguments.providers().unwrap();
@@ -205,11 +210,9 @@ async fn whatever_goes_wrong_the_next_one_serves_and_hears_nothing_of_it() {
         (Act::Say(format!("{CANARY}\r\n\r\n")), "unreachable"),
     ] {
         let stand_in = StandIn::open(act).await;
-        let arguments = [
-            "--ice-providers=cloudflare,static",
-            "--provider-timeout=300ms",
-            STATIC,
-        ];
+        let time = if outcome == "timeout" { "200ms" } else { "60s" };
+        let time = format!("--provider-timeout={time}");
+        let arguments = ["--ice-providers=cloudflare,static", &time, STATIC];
         let house = House::behind(&stand_in, &arguments);
         let served = house.ask().await;
         assert_eq!(served.source, ProviderName::Static, "{outcome}");
@@ -223,7 +226,12 @@ async fn whatever_goes_wrong_the_next_one_serves_and_hears_nothing_of_it() {
         );
         assert_eq!(house.counted("static", "issued"), 1);
         assert!(!house.metrics().contains(CANARY));
-        assert_eq!(stand_in.asked().len(), 1);
+        // Who is given up soon may not have been reached yet; nobody is asked twice.
+        let asked = stand_in.asked().len();
+        assert!(
+            asked == 1 || (asked == 0 && outcome == "timeout"),
+            "{asked}"
+        );
     }
     assert!(trap.asked().is_empty(), "no redirect is followed");
 }
@@ -317,10 +325,10 @@ async fn the_draft_is_answered_by_our_relay_or_else_by_the_chain() {
 
 #[tokio::test]
 async fn a_provider_that_is_gone_is_no_reason_to_wait() {
-    let gone = {
-        let listener = tokio::net::TcpListener::bind("127.0.0.1:0").await.unwrap();
-        listener.local_addr().unwrap()
-    };
+    // Taken, so that nobody else gets it, but nobody listens there.
+    let taken = tokio::net::TcpSocket::new_v4().unwrap();
+    taken.bind("127.0.0.1:0".parse().unwrap()).unwrap();
+    let gone = taken.local_addr().unwrap();
     let url = format!("--cloudflare-url=http://{gone}");
     let all = [&CLOUDFLARE[..], &["--ice-providers=cloudflare", &url]].concat();
     let house = House::open(&all);
