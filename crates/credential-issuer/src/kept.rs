@@ -258,10 +258,42 @@ mod tests {
         assert!((&mut only).now_or_never().is_none());
         drop(only);
         stage.gate.add_permits(2);
+        let landed = async {
+            while lock(&kept.slot).good.is_none() {
+                tokio::task::yield_now().await;
+            }
+        };
+        tokio::time::timeout(Duration::from_secs(20), landed)
+            .await
+            .unwrap();
         assert!(kept.get(now).await.is_ok());
         assert_eq!(stage.asked.load(SeqCst), 1);
-        assert!(kept.get(now + LIFE).await.unwrap().ttl(now + LIFE) == 600);
+        let later = now + LIFE;
+        assert_eq!(kept.get(later).await.unwrap().ttl(later), 600);
         assert_eq!(stage.asked.load(SeqCst), 2, "not the old flight again");
+    }
+
+    #[tokio::test]
+    async fn a_request_that_was_cut_short_is_made_again() {
+        let asked = Arc::new(AtomicUsize::new(0));
+        let count = Arc::clone(&asked);
+        let fetch: Fetch = Box::new(move || {
+            let first = count.fetch_add(1, SeqCst) == 0;
+            Box::pin(async move {
+                assert!(!first, "a fault of ours");
+                Ok(Answer {
+                    servers: vec![],
+                    policy: None,
+                    ttl: None,
+                })
+            })
+        });
+        let metrics = ProviderMetrics::new(&prometheus::Registry::new()).unwrap();
+        let kept = Kept::new(ProviderName::Twilio, LIFE, metrics, fetch);
+        let now = Instant::now();
+        assert_eq!(kept.get(now).await.unwrap_err(), Failure::Unreachable);
+        assert!(kept.get(now).await.is_ok());
+        assert_eq!(asked.load(SeqCst), 2);
     }
 
     #[tokio::test]
