@@ -1,18 +1,29 @@
 //! The secret shared with the relay, the relay's addresses, and who may ask.
 
-use std::{path::PathBuf, sync::Arc, time::Duration};
+use std::{path::PathBuf, sync::Mutex, time::Duration};
 
 use clap::{Args, ValueEnum};
-use protocol::ice::IceTransportPolicy;
+use protocol::ice::{IceServer, IceTransportPolicy};
 use service::config::{ConfigError, Secret, duration, secret_or_file};
 
-use crate::issuer::{Issuer, udp_first};
+use crate::{
+    answer,
+    chain::Providers,
+    coturn::{Coturn, Lives, udp_first},
+    issuer::Issuer,
+    metrics::ProviderMetrics,
+    providers::ProviderArgs,
+};
+
+/// The longest life that every provider grants, in seconds.
+const MAX_UPSTREAM_TTL: u64 = 86_400;
 
 /// What the credential issuer hands out.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "TURN credentials")]
 pub struct IssuerArgs {
-    /// Secret shared with the relay (coturn: `static-auth-secret`), 16 bytes or more.
+    /// Secret shared with the relay (coturn: `static-auth-secret`), 16 bytes or more. Needed
+    /// when coturn is among the providers.
     #[arg(
         long,
         env = "TUTURU_TURN_SECRET",
@@ -68,6 +79,10 @@ pub struct IssuerArgs {
         value_name = "N"
     )]
     pub credential_rate: u32,
+
+    /// Who is asked.
+    #[command(flatten)]
+    pub providers: ProviderArgs,
 }
 
 /// Which paths calls may take.
@@ -100,43 +115,87 @@ impl IssuerArgs {
         Ok(current.map(|current| TurnSecrets { current, previous }))
     }
 
-    /// An issuer that signs with that secret. The relay's addresses are the configured
-    /// ones, else those given.
-    #[must_use]
+    /// The providers, before anything is bound.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when one of them cannot be asked with what is configured.
+    pub fn providers(&self) -> Result<Providers, ConfigError> {
+        let life = self.lives().clamp(None).min(MAX_UPSTREAM_TTL);
+        self.providers.providers(Duration::from_secs(life))
+    }
+
+    /// An issuer that asks these providers. The relay's addresses are the configured ones,
+    /// else those given.
+    ///
+    /// # Errors
+    /// [`ConfigError`] when our own relay is among them and its secret or address is not.
     pub fn issuer(
         &self,
-        secret: &Secret,
+        providers: Providers,
         turn_uris: Vec<String>,
         stun_uris: Vec<String>,
-    ) -> Issuer {
+        metrics: ProviderMetrics,
+    ) -> Result<Issuer, ConfigError> {
         let or = |own: &Vec<String>, given| if own.is_empty() { given } else { own.clone() };
-        Issuer {
-            secret: Arc::from(secret.expose().as_bytes()),
-            turn_uris: udp_first(or(&self.turn_uris, turn_uris)),
-            stun_uris: or(&self.stun_uris, stun_uris),
-            ttl: self.turn_ttl.min(self.turn_max_ttl),
-            max_ttl: self.turn_max_ttl,
+        let coturn = if providers.has_coturn() {
+            Some(self.coturn(or(&self.turn_uris, turn_uris))?)
+        } else {
+            None
+        };
+        let stun = or(&self.stun_uris, stun_uris);
+        Ok(Issuer {
+            chain: providers.chain(coturn, &metrics),
+            stun: (!stun.is_empty()).then_some(IceServer {
+                urls: stun,
+                username: None,
+                credential: None,
+            }),
+            lives: self.lives(),
             policy: match self.ice_transport_policy {
                 Policy::All => None,
                 Policy::Relay => Some(IceTransportPolicy::Relay),
             },
+            metrics,
+            last: Mutex::new(None),
+        })
+    }
+
+    fn coturn(&self, turn_uris: Vec<String>) -> Result<Coturn, ConfigError> {
+        let secrets = self.secrets()?.ok_or_else(|| {
+            ConfigError::new("TUTURU_TURN_SECRET is missing: make one with `openssl rand -hex 32`")
+        })?;
+        if turn_uris.is_empty() {
+            return Err(ConfigError::new(
+                "TUTURU_TURN_URIS is missing: the relay's address, like \
+                 turn:host:3478?transport=udp",
+            ));
+        }
+        Ok(Coturn {
+            secret: secrets.current,
+            turn_uris: udp_first(turn_uris),
+        })
+    }
+
+    fn lives(&self) -> Lives {
+        Lives {
+            usual: self.turn_ttl.min(self.turn_max_ttl),
+            longest: self.turn_max_ttl,
         }
     }
 }
 
 fn turn_uri(text: &str) -> Result<String, String> {
-    uri(text, &["turn:", "turns:"])
-        .ok_or_else(|| "a TURN address is like turn:host:3478?transport=udp".into())
+    if answer::is_turn(text) && answer::is_url(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("a TURN address is like turn:host:3478?transport=udp".into())
+    }
 }
 
 fn stun_uri(text: &str) -> Result<String, String> {
-    uri(text, &["stun:", "stuns:"]).ok_or_else(|| "a STUN address is like stun:host:3478".into())
-}
-
-fn uri(text: &str, schemes: &[&str]) -> Option<String> {
-    let rest = schemes
-        .iter()
-        .find_map(|scheme| text.strip_prefix(scheme))?;
-    let plain = !rest.is_empty() && rest.bytes().all(|byte| byte.is_ascii_graphic());
-    plain.then(|| text.to_owned())
+    if answer::is_stun(text) && answer::is_url(text) {
+        Ok(text.to_owned())
+    } else {
+        Err("a STUN address is like stun:host:3478".into())
+    }
 }

@@ -3,22 +3,26 @@
 use std::{net::SocketAddr, path::PathBuf, process::ExitCode, sync::Arc};
 
 use clap::Parser;
-use credential_issuer::{Access, IssuerArgs, internal_routes, public_routes};
+use credential_issuer::{
+    Access, IssuerArgs, ProviderMetrics, app_routes, internal_routes, public_routes,
+};
 use service::{
     admin::{Admin, AdminArgs},
     config::{self, ConfigError, Secret, secret_or_file},
     http::{HttpArgs, Server, error::recover, serve},
+    jwt::JwtArgs,
     lifecycle::{self, bind},
     log::LogArgs,
     shutdown::Shutdown,
 };
 use warp::Filter as _;
 
-/// Issues short-lived TURN credentials for the relay.
+/// Issues short-lived TURN credentials of our own relay, or of a provider.
 #[derive(Debug, Parser)]
 #[command(version)]
 struct Config {
-    /// Address to serve `/api/turn` and `/internal/ice-servers` on.
+    /// Address to serve `/api/turn`, `/api/v1/webrtc/ice-servers` and
+    /// `/internal/ice-servers` on.
     #[arg(
         long,
         env = "TUTURU_ISSUER_LISTEN",
@@ -44,6 +48,8 @@ struct Config {
     #[command(flatten)]
     issuer: IssuerArgs,
     #[command(flatten)]
+    jwt: JwtArgs,
+    #[command(flatten)]
     http: HttpArgs,
     #[command(flatten)]
     admin: AdminArgs,
@@ -57,14 +63,7 @@ fn main() -> ExitCode {
 }
 
 async fn run(config: &Config) -> anyhow::Result<()> {
-    let secrets = config.issuer.secrets()?.ok_or_else(|| {
-        ConfigError::new("TUTURU_TURN_SECRET is missing: make one with `openssl rand -hex 32`")
-    })?;
-    if config.issuer.turn_uris.is_empty() {
-        let what =
-            "TUTURU_TURN_URIS is missing: the relay's address, like turn:host:3478?transport=udp";
-        return Err(ConfigError::new(what).into());
-    }
+    let providers = config.issuer.providers()?;
     let (value, file) = (
         config.internal_token.as_ref(),
         config.internal_token_file.as_deref(),
@@ -78,9 +77,14 @@ async fn run(config: &Config) -> anyhow::Result<()> {
     let shutdown = Shutdown::on_signals()?;
     let admin = Admin::new()?;
     let access = Access::new(config.issuer.credential_rate, token, admin.registry())?;
-    let issuer = Arc::new(config.issuer.issuer(&secrets.current, vec![], vec![]));
+    let metrics = ProviderMetrics::new(admin.registry())?;
+    let issuer = config.issuer.issuer(providers, vec![], vec![], metrics)?;
+    let issuer = Arc::new(issuer);
     let internal = internal_routes(Arc::clone(&issuer), access.clone());
+    let apps = app_routes(Arc::clone(&issuer), access.clone(), config.jwt.verifier()?);
     let routes = public_routes(issuer, access)
+        .or(apps)
+        .unify()
         .or(internal)
         .unify()
         .recover(recover);

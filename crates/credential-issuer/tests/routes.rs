@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use clap::Parser;
 use credential_issuer::{
-    Access, IssuerArgs, internal_routes, public_routes, shared_secret::password,
+    Access, IssuerArgs, ProviderMetrics, internal_routes, public_routes, shared_secret::password,
 };
 use serde_json::{Value, json};
 use service::{client::Address, http::error::recover};
@@ -51,8 +51,10 @@ impl Counter {
     }
 
     async fn ask(&self, path: &str, authorization: &str) -> (u16, Value, Response<()>) {
-        let secrets = self.arguments.secrets().unwrap().unwrap();
-        let issuer = Arc::new(self.arguments.issuer(&secrets.current, vec![], vec![]));
+        let providers = self.arguments.providers().unwrap();
+        let metrics = ProviderMetrics::new(&prometheus::Registry::new()).unwrap();
+        let issuer = self.arguments.issuer(providers, vec![], vec![], metrics);
+        let issuer = Arc::new(issuer.unwrap());
         let internal = internal_routes(Arc::clone(&issuer), self.access.clone());
         let routes = public_routes(issuer, self.access.clone())
             .or(internal)
@@ -93,6 +95,38 @@ async fn the_draft_is_answered_as_it_says() {
     assert_eq!(body["password"], password(SECRET.as_bytes(), username));
     assert_eq!(body["ttl"], 3600);
     assert!(body["uris"][0].as_str().unwrap().ends_with("transport=udp"));
+}
+
+#[tokio::test]
+async fn the_list_alone_is_for_pages_that_name_nobody() {
+    let counter = Counter::open(&["--credential-rate", "2"]);
+    let path = "/api/v1/webrtc/ice-servers";
+    let (status, body, response) = counter.ask(path, "").await;
+    assert_eq!(status, 200);
+    assert_eq!(response.headers()["access-control-allow-origin"], "*");
+    assert_eq!(response.headers()["cache-control"], "no-store");
+    let servers = body["iceServers"].as_array().unwrap();
+    assert_eq!(body.as_object().unwrap().len(), 1, "{body}");
+    assert_eq!(servers[0], json!({ "urls": ["stun:relay.example:3478"] }));
+    let username = servers[1]["username"].as_str().unwrap();
+    assert_eq!(
+        servers[1]["credential"],
+        password(SECRET.as_bytes(), username)
+    );
+    let name = |body: &Value| {
+        let username = body["iceServers"][1]["username"].as_str().unwrap();
+        username.split_once(':').unwrap().1.to_owned()
+    };
+    assert_eq!(name(&body).len(), 12, "a pseudonym");
+    assert!(!body.to_string().contains("192.0.2.1"));
+    // One budget for both routes, and the same name for the same source.
+    let again = Counter::open(&[]).ask(path, "").await.1;
+    assert_eq!(name(&body), name(&again));
+    let turn = "/api/turn?service=turn&username=ann";
+    assert_eq!(counter.ask(turn, "").await.0, 200);
+    let (status, body, response) = counter.ask(path, "").await;
+    assert_eq!((status, &body["code"]), (429, &json!("rate-limited")));
+    assert_eq!(response.headers()["access-control-allow-origin"], "*");
 }
 
 #[tokio::test]

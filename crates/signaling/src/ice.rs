@@ -8,14 +8,16 @@ use std::{
 };
 
 use anyhow::Context as _;
+use futures_util::future::BoxFuture;
 use lru::LruCache;
 use protocol::ice::{IceConfiguration, IceServer};
 use serde::Deserialize;
 
 use crate::metrics::Metrics;
 
-/// An issuer that does not answer within this time is down.
-const TIMEOUT: Duration = Duration::from_secs(3);
+/// An issuer that does not answer within this time is down. It waits 3 s for a provider of
+/// its own, and may have to try another one.
+const TIMEOUT: Duration = Duration::from_secs(7);
 /// An answer of the issuer is a few hundred bytes.
 const MAX_ANSWER: usize = 16 * 1024;
 /// Credentials that are this fresh are given to the same caller again.
@@ -29,13 +31,13 @@ pub struct Issued {
     pub configuration: Arc<IceConfiguration>,
     /// How long the credentials are good for, in seconds.
     pub ttl: u64,
-    /// The issuer does not answer, and nothing it said before is good any more.
-    #[serde(skip)]
-    pub without_issuer: bool,
+    /// There should be a relay among them, but nobody gives one.
+    #[serde(default)]
+    pub failed: bool,
 }
 
 /// The issuer that runs in the same process: a caller's pseudonym to its ICE servers.
-pub type InProcess = Arc<dyn Fn(&str) -> Issued + Send + Sync>;
+pub type InProcess = Arc<dyn Fn(String) -> BoxFuture<'static, Issued> + Send + Sync>;
 
 /// Where ICE servers come from.
 #[derive(Clone)]
@@ -88,7 +90,7 @@ impl IceServers {
         let fallback = Issued {
             configuration: Arc::new(configuration),
             ttl: 120,
-            without_issuer: true,
+            failed: true,
         };
         let size = NonZeroUsize::new(4096).expect("not zero");
         Ok(Self {
@@ -104,7 +106,7 @@ impl IceServers {
     /// are still good, else STUN only.
     pub(crate) async fn for_client(&self, client: &str) -> Issued {
         let (base, token) = match &self.link {
-            IssuerLink::InProcess(issue) => return issue(client),
+            IssuerLink::InProcess(issue) => return issue(client.to_owned()).await,
             IssuerLink::Http { base, token } => (base, token),
         };
         let known = self.lock().get(client).cloned();

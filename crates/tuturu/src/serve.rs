@@ -8,7 +8,9 @@ use std::{
 };
 
 use clap::Args;
-use credential_issuer::{Access, Issuer, IssuerArgs, TurnSecrets, public_routes};
+use credential_issuer::{
+    Access, Issuer, IssuerArgs, ProviderMetrics, TurnSecrets, app_routes, public_routes,
+};
 use relay::RelayArgs;
 use service::{
     admin::{Admin, AdminArgs},
@@ -71,6 +73,7 @@ pub(crate) async fn run(mut args: ServeArgs) -> anyhow::Result<()> {
         .issuer
         .secrets()?
         .ok_or_else(|| anyhow::anyhow!("no TURN secret"))?;
+    let providers = args.issuer.providers()?;
     let https = tls::config(&args.tls, args.state_dir.as_deref(), &address::local())?;
 
     let listener = bind(args.listen, "--listen").await?;
@@ -90,15 +93,15 @@ pub(crate) async fn run(mut args: ServeArgs) -> anyhow::Result<()> {
     )
     .await?;
     let turn = SocketAddr::new(public_ip, relay.address().port());
-    let issuer = Arc::new(
-        args.issuer.issuer(
-            &turn_secrets.current,
-            ["udp", "tcp"]
-                .map(|transport| format!("turn:{turn}?transport={transport}"))
-                .into(),
-            vec![format!("stun:{turn}")],
-        ),
-    );
+    let issuer = args.issuer.issuer(
+        providers,
+        ["udp", "tcp"]
+            .map(|transport| format!("turn:{turn}?transport={transport}"))
+            .into(),
+        vec![format!("stun:{turn}")],
+        ProviderMetrics::new(admin.registry())?,
+    )?;
+    let issuer = Arc::new(issuer);
     let link = IssuerLink::InProcess(in_process(Arc::clone(&issuer)));
     let signaling = Signaling::start(&args.signaling, link, admin.registry(), shutdown.clone())?;
     let hub = signaling.clone();
@@ -125,8 +128,11 @@ pub(crate) async fn run(mut args: ServeArgs) -> anyhow::Result<()> {
     };
 
     let security = assets.security().clone();
+    let verifier = args.signaling.dialects.jwt.verifier()?;
     let routes = signaling
         .routes()
+        .or(app_routes(Arc::clone(&issuer), access.clone(), verifier))
+        .unify()
         .or(public_routes(issuer, access))
         .unify()
         .recover(recover_found)
@@ -199,13 +205,16 @@ fn exposed(secrets: &TurnSecrets) -> Vec<String> {
 
 fn in_process(issuer: Arc<Issuer>) -> InProcess {
     Arc::new(move |client| {
-        let now = SystemTime::now().duration_since(UNIX_EPOCH);
-        let now = now.map_or(0, |since| since.as_secs());
-        let issued = issuer.ice_servers(client, None, now);
-        Issued {
-            configuration: Arc::new(issued.configuration),
-            ttl: issued.ttl,
-            without_issuer: false,
-        }
+        let issuer = Arc::clone(&issuer);
+        Box::pin(async move {
+            let now = SystemTime::now().duration_since(UNIX_EPOCH);
+            let now = now.map_or(0, |since| since.as_secs());
+            let issued = issuer.ice_servers(&client, None, now).await;
+            Issued {
+                configuration: Arc::new(issued.configuration),
+                ttl: issued.ttl,
+                failed: issued.failed,
+            }
+        })
     })
 }

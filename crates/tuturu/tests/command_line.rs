@@ -66,6 +66,9 @@ fn wrong_configuration_is_one_line_and_78() {
         ("TUTURU_TURN_SECRET", "changeme-changeme"),
         ("TUTURU_RELAY_PORTS", "9-1"),
         ("TUTURU_SEAT_GRACE", "soon"),
+        ("TUTURU_ICE_PROVIDERS", "cloudflair"),
+        ("TUTURU_ICE_PROVIDERS", "twilio"),
+        ("TUTURU_ICE_SERVERS", "{}"),
     ] {
         let (code, text) = fails(tuturu().arg("serve").env(name, value));
         assert_eq!((code, text.lines().count()), (Some(78), 1), "{text}");
@@ -188,6 +191,9 @@ fn one_process_serves_everything_and_ends_when_asked() {
         )),
         "{turn}"
     );
+    let servers = get(&format!("{page}api/v1/webrtc/ice-servers"));
+    let relay = format!("{}?transport=udp", value(&lines, "relay"));
+    assert!(servers.contains(&relay), "{servers}");
     assert!(get(&format!("{page}api/unknown")).contains("404"));
     assert!(
         get(&format!("{page}api/turn")).contains("content-security-policy"),

@@ -94,9 +94,8 @@ impl RobotEar {
         }
         let client = wire.source.pseudonym(&wire.shared.pseudonym_key);
         let issued = wire.shared.ice.for_client(&client).await;
-        if issued.without_issuer {
-            let why = "the credential issuer does not answer";
-            return Ok(Err(RobotError::Turn(why)));
+        if issued.failed {
+            return Ok(Err(RobotError::Turn("no relay can be reached")));
         }
         let ice = issued.configuration;
         Ok(Ok(RobotWish::Meet { device_id, ice }))

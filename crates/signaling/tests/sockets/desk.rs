@@ -51,11 +51,13 @@ impl Desk {
                 ice_transport_policy: None,
             }),
             ttl: 3600,
-            without_issuer: false,
+            failed: false,
         };
         Self::open_with(
             arguments,
-            IssuerLink::InProcess(Arc::new(move |_| issued.clone())),
+            IssuerLink::InProcess(Arc::new(move |_| {
+                Box::pin(std::future::ready(issued.clone()))
+            })),
         )
         .await
     }
