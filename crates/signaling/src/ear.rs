@@ -92,10 +92,10 @@ impl Ear {
         if !(if peers { allowed.peers } else { allowed.calls }) {
             return Err(End::Origin);
         }
-        *self = match std::mem::replace(self, Self::Peers(peers::PeersEar::default())) {
-            Self::First(ear, _) if !peers => Self::Call(ear),
-            _ => Self::Peers(peers::PeersEar::default()),
-        };
+        let before = std::mem::replace(self, Self::Peers(peers::PeersEar::default()));
+        if let (Self::First(ear, _), false) = (before, peers) {
+            *self = Self::Call(ear);
+        }
         Ok(())
     }
 

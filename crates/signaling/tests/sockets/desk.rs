@@ -158,10 +158,11 @@ impl Page {
 
     /// The next message.
     pub(crate) async fn hear(&mut self) -> Value {
-        match self.hear_raw().await {
-            Message::Text(text) => serde_json::from_str(&text).unwrap(),
-            other => panic!("instead of a message: {other:?}"),
-        }
+        let frame = self.hear_raw().await;
+        let Message::Text(text) = frame else {
+            panic!("instead of a message: {frame:?}");
+        };
+        serde_json::from_str(&text).unwrap()
     }
 
     /// The next frame that is not a heartbeat.

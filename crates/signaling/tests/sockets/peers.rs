@@ -123,10 +123,8 @@ async fn the_newer_registration_of_an_id_wins() {
 
 async fn old_is_closed(old: &mut Page) -> u16 {
     loop {
-        match old.hear_raw().await {
-            Message::Close(Some(close)) => return close.code.into(),
-            Message::Text(_) => {}
-            other => panic!("{other:?}"),
+        if let Message::Close(close) = old.hear_raw().await {
+            return close.unwrap().code.into();
         }
     }
 }
