@@ -1,6 +1,6 @@
 # `make run` and `make test` are all that is needed to begin. `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help run check test bench tools web-tools fmt
+.PHONY: help run check test bench tools web-tools docs-tools fmt
 
 CARGO ?= cargo
 export RUSTDOCFLAGS = -D warnings
@@ -16,6 +16,7 @@ check: tools ## everything that can be said without running it
 	$(CARGO) clippy --workspace --all-targets --locked -- -D warnings
 	$(CARGO) doc --workspace --no-deps --locked
 	cd web && npm run --silent check
+	cd docs/tools && npm run --silent check
 	$(CARGO) deny --locked check bans licenses sources
 	shellcheck .ci/run deploy/install-tools
 
@@ -28,13 +29,18 @@ bench: ## cost of a relayed message and of an idle socket, beside a bare relay
 	$(CARGO) build --release --package tuturu --package e2e --bins
 	ulimit -n 20000 && target/release/bench
 
-tools: web-tools ## install what check and test need (Debian packages as root, cargo-deny, npm)
+tools: web-tools docs-tools ## install what check and test need (Debian packages as root, cargo-deny, npm)
 	@deploy/install-tools
 
 web-tools: web/node_modules/.package-lock.json
 web/node_modules/.package-lock.json: web/package-lock.json
 	@deploy/install-tools node
 	cd web && npm ci --no-fund --no-audit
+
+docs-tools: docs/tools/node_modules/.package-lock.json
+docs/tools/node_modules/.package-lock.json: docs/tools/package-lock.json
+	@deploy/install-tools node
+	cd docs/tools && npm ci --no-fund --no-audit
 
 fmt: ## format
 	$(CARGO) fmt --all

@@ -2,6 +2,7 @@
 //! `GET /internal/ice-servers` for signaling.
 
 use std::{
+    collections::HashMap,
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
@@ -20,12 +21,8 @@ const NAME_CHARACTERS: usize = 64;
 /// When to ask again for a relay that is not there, in seconds.
 const RETRY: u64 = 30;
 
-#[derive(Deserialize)]
-struct TurnQuery {
-    service: Option<String>,
-    username: Option<String>,
-    ttl: Option<u64>,
-}
+/// Read leniently, so that what is wrong with it is answered as everything else is.
+type Query = HashMap<String, String>;
 
 /// What pages of any origin may ask: `/api/turn` and `/api/v1/webrtc/ice-servers`.
 pub fn public_routes(
@@ -40,7 +37,7 @@ pub fn public_routes(
         .and(client::address())
         .and(warp::query())
         .then(
-            async |(issuer, access): (Arc<Issuer>, Access), address: Address, query: TurnQuery| {
+            async |(issuer, access): (Arc<Issuer>, Access), address: Address, query: Query| {
                 let answer = turn(&issuer, &access, address, &query).await;
                 access.count(&answer, "issued");
                 public(answer)
@@ -69,19 +66,21 @@ async fn turn(
     issuer: &Issuer,
     access: &Access,
     address: Address,
-    query: &TurnQuery,
+    query: &Query,
 ) -> Result<Response, HttpError> {
-    if query.service.as_deref() != Some("turn") {
+    if query.get("service").is_none_or(|service| service != "turn") {
         return Err(HttpError::InvalidRequest(
             "Ask with ?service=turn&username=<name>.",
         ));
     }
-    let name = query.username.as_deref().filter(|name| is_name(name));
+    let name = query.get("username").filter(|name| is_name(name));
     let name = name.ok_or(HttpError::InvalidRequest(
         "username is 1 to 64 letters, digits and . _ @ + - characters.",
     ))?;
+    let ttl = query.get("ttl").map(|ttl| ttl.parse()).transpose();
+    let ttl = ttl.map_err(|_| HttpError::InvalidRequest("ttl is a number of seconds."))?;
     access.take(address)?;
-    let grant = issuer.grant(name, query.ttl, unix_now()).await;
+    let grant = issuer.grant(name, ttl, unix_now()).await;
     let grant = grant.ok_or(HttpError::Unavailable(RETRY))?;
     Ok(warp::reply::json(&grant).into_response())
 }

@@ -121,7 +121,7 @@ struct DeviceQuery {
     device_id: Option<String>,
     sig: Option<String>,
     /// Unix seconds.
-    ts: Option<u64>,
+    ts: Option<String>,
 }
 
 fn device_ear(shared: &Shared, request: &Request, query: &DeviceQuery) -> Result<Ear, HttpError> {
@@ -138,7 +138,9 @@ fn device_ear(shared: &Shared, request: &Request, query: &DeviceQuery) -> Result
     if !request.wants_websocket() {
         return Err(HttpError::UpgradeRequired);
     }
-    if id.len() > DEVICE_BYTES || !shared.robots.proves(id, query.ts, sig, unix_now()) {
+    let at = query.ts.as_ref().map(|ts| ts.parse()).transpose();
+    let at = at.map_err(|_| HttpError::Unauthorized)?;
+    if id.len() > DEVICE_BYTES || !shared.robots.proves(id, at, sig, unix_now()) {
         return Err(HttpError::Unauthorized);
     }
     let device_id = id.clone();

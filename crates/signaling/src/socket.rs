@@ -142,6 +142,9 @@ impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket<S> {
         tokio::pin!(clock);
         loop {
             tokio::select! {
+                // What came in is read before the clock is asked: after this process stood
+                // still, nobody is silent who spoke meanwhile.
+                biased;
                 batch = self.wire.outbox.take() => match self.write(batch).await {
                     Ok(true) => {
                         self.say_goodbye().await;

@@ -42,7 +42,10 @@ impl Peer {
                     ..left.map(Heard::text).unwrap_or_default()
                 }
             }
-            Effect::Refused { room, .. } if *room == lobby() => refused("new", Invalid::Full),
+            Effect::Refused { room, .. } if *room == lobby() => Heard {
+                close: Some((1013, Invalid::Full.to_string())),
+                ..refused("new", Invalid::Full)
+            },
             Effect::Said { .. }
             | Effect::Left { .. }
             | Effect::Refused { .. }

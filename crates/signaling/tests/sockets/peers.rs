@@ -211,13 +211,14 @@ async fn hostile_peers_lose_nothing_but_their_own() {
 
     // No more peers than there may be, and nobody speaks without an id.
     let mut late = desk.page().await;
-    late.say(&new("late")).await;
-    late.waits_for("error").await;
+    late.say(&json!({ "type": "keepalive" })).await;
+    late.hears("keepalive").await;
     late.say(&offer("late", "a")).await;
-    assert_eq!(
-        late.waits_for("error").await["data"]["reason"],
-        "Say new first."
-    );
+    let error = late.waits_for("error").await;
+    assert_eq!(error["data"]["reason"], "Say new first.");
+    late.say(&new("late")).await;
+    assert_eq!(late.waits_for("error").await["data"]["request"], "new");
+    assert_eq!(late.is_closed().await, 1013);
     heard_only_presence(&mut ann).await;
 }
 

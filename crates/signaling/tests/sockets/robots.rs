@@ -265,7 +265,8 @@ async fn who_is_not_let_in() {
     for bad in [
         good.replace("rover", "other"),
         yard.signed("rover", at - 400),
-        good.replace(&format!("ts={at}"), ""),
+        good.replace(&format!("&ts={at}"), ""),
+        good.replace(&format!("ts={at}"), "ts=soon"),
         "/ws/device?device_id=rover".into(),
         "/ws/device".into(),
     ] {
@@ -326,10 +327,7 @@ async fn hostile_ends_reach_nobody_else() {
             r#"{"type":"webrtc_request","device_id":7}"#,
             "Invalid message",
         ),
-        (
-            r#"{"type":"webrtc_ice","session_id":"short"}"#,
-            "Invalid message",
-        ),
+        (r#"{"type":"webrtc_ice","session_id":7}"#, "Invalid message"),
         (
             r#"{"type":"webrtc_ice","type":"webrtc_ice"}"#,
             "Invalid message",

@@ -1,52 +1,23 @@
-//! The golden files are the wire: every variant encodes to its file, or decodes from it.
-//! The web tests read the same files.
-#![expect(clippy::unwrap_used, reason = "a test ends at the first surprise")]
-
-use std::{collections::BTreeSet, path::PathBuf};
+//! Calls by PIN and by link. The web tests read the same files.
 
 use protocol::{
     call::{
         CallError, ClientMessage, ErrorMessage, Joined, Mark, PeerJoined, Relayed, RelayedKind,
         Resumable, Resume, RoomName, ServerMessage,
     },
-    ice::{IceConfiguration, IceServer, IceTransportPolicy},
+    ice::{IceConfiguration, IceTransportPolicy},
     pin::{CallId, Pin},
 };
 use serde_json::value::{RawValue, to_raw_value};
+
+use crate::{configuration, every_file_is_tested, read};
+
+const FOLDER: &str = "call";
 
 const MARK: Mark<'static> = Mark {
     epoch: "5f0c2a9e1b7d4836aa01bb02",
     seq: 7,
 };
-
-fn folder() -> PathBuf {
-    PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("../../golden/call")
-}
-
-fn read(name: &str) -> String {
-    let file = folder().join(name).with_extension("json");
-    let text = std::fs::read_to_string(&file).unwrap_or_else(|_| panic!("no golden file {name}"));
-    text.trim_end().to_owned()
-}
-
-fn configuration() -> IceConfiguration {
-    let url = |scheme: &str, transport: &str| format!("{scheme}:relay.example:3478{transport}");
-    IceConfiguration {
-        ice_servers: vec![
-            IceServer {
-                urls: vec![url("stun", "")],
-                username: None,
-                credential: None,
-            },
-            IceServer {
-                urls: vec![url("turn", "?transport=udp"), url("turn", "?transport=tcp")],
-                username: Some("1599495371:4f1c0d2a9b3e".into()),
-                credential: Some("s7bWN7oXYe8eHB6yP4r8ZVpPs2I=".into()),
-            },
-        ],
-        ice_transport_policy: None,
-    }
-}
 
 fn resumable() -> Resumable<'static> {
     let resume = "AV9XdO8AAAAAAAAABwAAAAAAAAAJAQ";
@@ -239,39 +210,21 @@ fn client_messages() -> Vec<(&'static str, ClientMessage<'static>)> {
 #[test]
 fn every_frame_of_the_server_is_its_golden_file() {
     for (name, frame) in server_frames() {
-        assert_eq!(frame, read(name), "{name}");
+        assert_eq!(frame, read(FOLDER, name), "{name}");
     }
 }
 
 #[test]
 fn every_golden_frame_of_a_client_is_understood() {
     for (name, message) in client_messages() {
-        let text = read(name);
+        let text = read(FOLDER, name);
         assert_eq!(ClientMessage::decode(&text), Ok(message), "{name}");
     }
 }
 
 #[test]
 fn there_is_a_test_for_every_golden_file() {
-    let files = std::fs::read_dir(folder()).unwrap();
-    let files: BTreeSet<String> = files
-        .map(|file| {
-            file.unwrap()
-                .path()
-                .file_stem()
-                .unwrap()
-                .to_str()
-                .unwrap()
-                .to_owned()
-        })
-        .collect();
-    let tested = server_frames().into_iter().map(|(name, _)| name.to_owned());
-    let tested: BTreeSet<String> = tested
-        .chain(
-            client_messages()
-                .into_iter()
-                .map(|(name, _)| name.to_owned()),
-        )
-        .collect();
-    assert_eq!(files, tested);
+    let said = client_messages().into_iter().map(|(name, _)| name);
+    let heard = server_frames().into_iter().map(|(name, _)| name);
+    every_file_is_tested(FOLDER, said.chain(heard));
 }
