@@ -1,6 +1,10 @@
 # `make run` and `make test` are all that is needed to begin. `make help` lists the rest.
 .DEFAULT_GOAL := help
+<<<<<<< HEAD
 .PHONY: help run check test bench tools web-tools docs-tools fmt
+=======
+.PHONY: help run check test bench tools web-tools party-tools robot-tools fmt
+>>>>>>> examples
 
 CARGO ?= cargo
 export RUSTDOCFLAGS = -D warnings
@@ -18,9 +22,9 @@ check: tools ## everything that can be said without running it
 	cd web && npm run --silent check
 	cd docs/tools && npm run --silent check
 	$(CARGO) deny --locked check bans licenses sources
-	shellcheck .ci/run deploy/install-tools
+	shellcheck .ci/run deploy/install-tools examples/robot/venv
 
-test: tools ## unit, story, property, golden, service and browser tests
+test: tools robot-tools ## unit, story, property, golden, service and browser tests
 	cd web && npm test --silent
 	$(CARGO) test --workspace --locked --exclude e2e
 	$(CARGO) test --package e2e --locked -- --test-threads=1
@@ -29,7 +33,11 @@ bench: ## cost of a relayed message and of an idle socket, beside a bare relay
 	$(CARGO) build --release --package tuturu --package e2e --bins
 	ulimit -n 20000 && target/release/bench
 
+<<<<<<< HEAD
 tools: web-tools docs-tools ## install what check and test need (Debian packages as root, cargo-deny, npm)
+=======
+tools: web-tools party-tools ## install what check and test need (Debian packages as root, cargo-deny, npm)
+>>>>>>> examples
 	@deploy/install-tools
 
 web-tools: web/node_modules/.package-lock.json
@@ -37,10 +45,20 @@ web/node_modules/.package-lock.json: web/package-lock.json
 	@deploy/install-tools node
 	cd web && npm ci --no-fund --no-audit
 
+<<<<<<< HEAD
 docs-tools: docs/tools/node_modules/.package-lock.json
 docs/tools/node_modules/.package-lock.json: docs/tools/package-lock.json
 	@deploy/install-tools node
 	cd docs/tools && npm ci --no-fund --no-audit
+=======
+party-tools: crates/e2e/party/node_modules/.package-lock.json
+crates/e2e/party/node_modules/.package-lock.json: crates/e2e/party/package-lock.json
+	@deploy/install-tools node
+	cd crates/e2e/party && npm ci --no-fund --no-audit
+
+robot-tools: tools # PyPI is asked once, before the tests: they have deadlines
+	@examples/robot/venv $(or $(CARGO_TARGET_DIR),target)/robot-venv >/dev/null
+>>>>>>> examples
 
 fmt: ## format
 	$(CARGO) fmt --all

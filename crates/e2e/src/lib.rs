@@ -6,9 +6,11 @@
 mod browser;
 mod build;
 mod driver;
+mod robot;
 mod server;
 
 pub use browser::{Browser, Options};
 pub use build::binary;
 pub use driver::Driver;
+pub use robot::{Robot, example, link};
 pub use server::Server;
