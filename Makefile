@@ -1,10 +1,6 @@
 # `make run` and `make test` are all that is needed to begin. `make help` lists the rest.
 .DEFAULT_GOAL := help
-<<<<<<< HEAD
-.PHONY: help run check test bench tools web-tools docs-tools fmt
-=======
-.PHONY: help run check test bench tools web-tools party-tools robot-tools fmt
->>>>>>> examples
+.PHONY: help run check test bench tools robot-tools fmt
 
 CARGO ?= cargo
 export RUSTDOCFLAGS = -D warnings
@@ -33,32 +29,18 @@ bench: ## cost of a relayed message and of an idle socket, beside a bare relay
 	$(CARGO) build --release --package tuturu --package e2e --bins
 	ulimit -n 20000 && target/release/bench
 
-<<<<<<< HEAD
-tools: web-tools docs-tools ## install what check and test need (Debian packages as root, cargo-deny, npm)
-=======
-tools: web-tools party-tools ## install what check and test need (Debian packages as root, cargo-deny, npm)
->>>>>>> examples
+# What npm installs, for development only: the page's types, the documents' schemas, a client.
+NODE_MODULES = $(addsuffix /node_modules/.package-lock.json, web docs/tools crates/e2e/party)
+
+tools: $(NODE_MODULES) ## install what check and test need (Debian packages as root, cargo-deny, npm)
 	@deploy/install-tools
 
-web-tools: web/node_modules/.package-lock.json
-web/node_modules/.package-lock.json: web/package-lock.json
+%/node_modules/.package-lock.json: %/package-lock.json
 	@deploy/install-tools node
-	cd web && npm ci --no-fund --no-audit
-
-<<<<<<< HEAD
-docs-tools: docs/tools/node_modules/.package-lock.json
-docs/tools/node_modules/.package-lock.json: docs/tools/package-lock.json
-	@deploy/install-tools node
-	cd docs/tools && npm ci --no-fund --no-audit
-=======
-party-tools: crates/e2e/party/node_modules/.package-lock.json
-crates/e2e/party/node_modules/.package-lock.json: crates/e2e/party/package-lock.json
-	@deploy/install-tools node
-	cd crates/e2e/party && npm ci --no-fund --no-audit
+	cd $* && npm ci --no-fund --no-audit
 
 robot-tools: tools # PyPI is asked once, before the tests: they have deadlines
 	@examples/robot/venv $(or $(CARGO_TARGET_DIR),target)/robot-venv >/dev/null
->>>>>>> examples
 
 fmt: ## format
 	$(CARGO) fmt --all
