@@ -39,6 +39,8 @@ impl Process {
                 ]);
                 command.args(["--turn-listen", "127.0.0.1:0", "--public-ip", "127.0.0.1"]);
                 command.args([
+                    "--log-level",
+                    "warn",
                     "--max-sockets-per-source",
                     "100000",
                     "--max-connections-per-source",
