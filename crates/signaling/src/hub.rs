@@ -12,7 +12,7 @@ use std::{
 };
 
 use protocol::call::ServerMessage;
-use rooms::{Effect, Enter, Event, Limits, PeerId, Recipient, RoomKey, Rooms, SeatId};
+use rooms::{Claim, Effect, Enter, Event, Limits, PeerId, Recipient, RoomKey, Rooms, SeatId};
 use tokio::sync::{mpsc, oneshot};
 
 pub(crate) use self::{party::Party, peers::PeersWish, robot::RobotWish};
@@ -310,6 +310,18 @@ pub(crate) fn unix_now() -> u64 {
     SystemTime::now()
         .duration_since(UNIX_EPOCH)
         .map_or(0, |since| since.as_secs())
+}
+
+/// A seat that nobody holds while its owner is away, in a room whose name nobody guesses.
+fn enter(peer: PeerId, room: RoomKey, claim: Claim, capacity: usize) -> Enter {
+    Enter {
+        peer,
+        room,
+        claim,
+        capacity,
+        grace: None,
+        guesser: None,
+    }
 }
 
 /// Ids are random, so that one tells nothing of another.

@@ -2,9 +2,9 @@
 
 use std::sync::Arc;
 
-use rooms::{Claim, Enter, PeerId, RoomKey, SeatId};
+use rooms::{Claim, PeerId, RoomKey, SeatId};
 
-use super::{Hub, random};
+use super::{Hub, enter, random};
 use crate::dialect::{Speaker, party::Member};
 
 /// A connection that wants in.
@@ -42,14 +42,7 @@ impl Hub {
         self.names.insert(seat, id);
         let member = Member { seat, presence };
         if self.speaks_as(peer, Speaker::Party(member)) {
-            self.happened(rooms::Event::Enter(Enter {
-                peer,
-                room,
-                claim,
-                capacity,
-                grace: None,
-                guesser: None,
-            }));
+            self.happened(rooms::Event::Enter(enter(peer, room, claim, capacity)));
         }
     }
 }

@@ -7,10 +7,10 @@ use std::{
 };
 
 use protocol::peers::{Card, Event, Invalid, Kind};
-use rooms::{Claim, Enter, PeerId, Recipient, RoomKey, SeatId};
+use rooms::{Claim, PeerId, Recipient, RoomKey, SeatId};
 use tokio_tungstenite::tungstenite::Message;
 
-use super::{Hub, random};
+use super::{Hub, enter, random};
 use crate::dialect::{
     Heard, Speaker, Spoken,
     peers::{Peer, lobby, refused, session_key},
@@ -142,12 +142,8 @@ impl Hub {
             self.directory.by_id.insert(id, Entry { peer, seat, card });
             self.directory.changed();
         }
-        self.happened(rooms::Event::Enter(enter(
-            peer,
-            lobby(),
-            seat,
-            self.directory.most,
-        )));
+        let enter = enter(peer, lobby(), Claim::New(seat), self.directory.most);
+        self.happened(rooms::Event::Enter(enter));
     }
 
     /// Two peers are in a session from its offer on.
@@ -162,7 +158,8 @@ impl Hub {
         }
         for (peer, seat) in [caller, called].into_iter().zip(seats) {
             if let Some((_, seat)) = seat {
-                self.quietly(rooms::Event::Enter(enter(peer, room.clone(), seat, 2)));
+                let enter = enter(peer, room.clone(), Claim::New(seat), 2);
+                self.quietly(rooms::Event::Enter(enter));
             }
         }
     }
@@ -243,17 +240,6 @@ impl Hub {
                 },
             );
         }
-    }
-}
-
-fn enter(peer: PeerId, room: RoomKey, seat: SeatId, capacity: usize) -> Enter {
-    Enter {
-        peer,
-        room,
-        claim: Claim::New(seat),
-        capacity,
-        grace: None,
-        guesser: None,
     }
 }
 

@@ -6,11 +6,11 @@ use protocol::{
     ice::IceConfiguration,
     robot::{Event, RobotError, Role},
 };
-use rooms::{Claim, Enter, PeerId, RoomKey, SeatId};
+use rooms::{Claim, PeerId, RoomKey, SeatId};
 use tokio::sync::oneshot;
 use uuid::Uuid;
 
-use super::{Hub, random};
+use super::{Hub, enter, random};
 use crate::dialect::{
     Heard, Speaker,
     robot::{End, device_key, session_key},
@@ -51,7 +51,7 @@ impl Hub {
                     self.evict(old);
                 }
                 if self.speaks_as(peer, Speaker::Robot(End::new(Role::Device))) {
-                    self.enter(peer, room, 1);
+                    self.take_seat(peer, room, 1);
                 }
             }
             RobotWish::IsOnline { device_id, answer } => {
@@ -85,7 +85,7 @@ impl Hub {
             if let Some(Speaker::Robot(end)) = self.peers.get_mut(&peer).map(|p| &mut p.speaker) {
                 end.ice = Arc::clone(ice);
             }
-            self.enter(peer, room.clone(), 2);
+            self.take_seat(peer, room.clone(), 2);
         }
         Ok(())
     }
@@ -114,14 +114,8 @@ impl Hub {
         self.rooms.occupants(room).first()?.peer
     }
 
-    fn enter(&mut self, peer: PeerId, room: RoomKey, capacity: usize) {
-        self.happened(rooms::Event::Enter(Enter {
-            peer,
-            room,
-            claim: Claim::New(SeatId(random())),
-            capacity,
-            grace: None,
-            guesser: None,
-        }));
+    fn take_seat(&mut self, peer: PeerId, room: RoomKey, capacity: usize) {
+        let claim = Claim::New(SeatId(random()));
+        self.happened(rooms::Event::Enter(enter(peer, room, claim, capacity)));
     }
 }
