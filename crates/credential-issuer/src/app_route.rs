@@ -100,7 +100,10 @@ async fn credentials(
         let why = "This needs a valid bearer token.";
         return Err(Refused::Detail(StatusCode::UNAUTHORIZED, why));
     }
-    let wish: Wish = serde_json::from_slice(body).map_err(|_| {
+    // serde also reads a struct from an array; a wish is an object.
+    let object = body.trim_ascii_start().starts_with(b"{");
+    let wish = object.then(|| serde_json::from_slice::<Wish>(body).ok());
+    let wish = wish.flatten().ok_or_else(|| {
         let why = r#"The body is {} or {"ttl": <seconds>}."#;
         Refused::Detail(StatusCode::UNPROCESSABLE_ENTITY, why)
     })?;

@@ -140,11 +140,12 @@ impl Issuer {
         })
     }
 
-    /// TURN credentials of a client: those of our own relay when there is one, else those
+    /// TURN credentials of a client, for as long as may be unless it asks for less, because
+    /// clients of the draft ask once: those of our own relay when there is one, else those
     /// of the first TURN server of the chain.
     pub async fn grant(&self, client: &str, ttl: Option<u64>, now: u64) -> Option<Grant> {
         if let Some(coturn) = self.coturn() {
-            let ttl = self.lives.clamp(ttl);
+            let ttl = self.lives.clamp(ttl.or(Some(u64::MAX)));
             let made = coturn.issue(client, ttl, now);
             self.metrics.count(ProviderName::Coturn, Outcome::Issued);
             return Some(Grant {

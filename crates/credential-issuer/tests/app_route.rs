@@ -111,6 +111,7 @@ async fn what_is_wrong_has_a_status_and_a_detail() {
         (other.as_str(), "{}", 401),
         (&good, "", 422),
         (&good, "[]", 422),
+        (&good, "[5]", 422),
         (&good, r#"{"ttl":"long"}"#, 422),
         (&good, r#"{"ttl":-1}"#, 422),
         (&good, r#"{"ttl":1,"ttl":2}"#, 422),

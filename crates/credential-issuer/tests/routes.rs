@@ -93,7 +93,7 @@ async fn the_draft_is_answered_as_it_says() {
     let username = body["username"].as_str().unwrap();
     assert!(username.ends_with(":ann"));
     assert_eq!(body["password"], password(SECRET.as_bytes(), username));
-    assert_eq!(body["ttl"], 3600);
+    assert_eq!(body["ttl"], 86_400);
     assert!(body["uris"][0].as_str().unwrap().ends_with("transport=udp"));
 }
 

@@ -9,13 +9,16 @@ use serde::{
 };
 use serde_json::value::RawValue;
 
+/// Fields that an object may have: every one is compared with those before it.
+const FIELDS: usize = 64;
+
 /// The fields of an object, in their order; no key is there twice.
 #[derive(Clone, Debug, Default)]
 pub struct Object<'a>(Vec<(Cow<'a, str>, &'a RawValue)>);
 
 impl<'a> Object<'a> {
-    /// Reads an object out of text; `None` for anything else, a key that comes twice, or
-    /// text behind it.
+    /// Reads an object out of text; `None` for anything else, a key that comes twice, more
+    /// than 64 fields, or text behind it.
     #[must_use]
     pub fn parse(text: &'a str) -> Option<Self> {
         serde_json::from_str(text).ok()
@@ -67,6 +70,9 @@ impl<'de: 'a, 'a> Deserialize<'de> for Object<'a> {
                 while let Some((Key(key), value)) = map.next_entry::<Key<'de>, &RawValue>()? {
                     if object.get(&key).is_some() {
                         return Err(A::Error::custom("a key comes twice"));
+                    }
+                    if object.0.len() == FIELDS {
+                        return Err(A::Error::custom("too many fields"));
                     }
                     object.0.push((key, value));
                 }
@@ -125,5 +131,11 @@ mod tests {
         ] {
             assert!(Object::parse(text).is_none(), "{text}");
         }
+        let of = |fields: usize| {
+            let fields = (0..fields).map(|n| format!("\"{n}\":1"));
+            format!("{{{}}}", fields.collect::<Vec<_>>().join(","))
+        };
+        assert!(Object::parse(&of(FIELDS)).is_some());
+        assert!(Object::parse(&of(FIELDS + 1)).is_none());
     }
 }

@@ -30,6 +30,15 @@ pub struct Card {
     pub user_agent: String,
 }
 
+impl Card {
+    /// About how many bytes it takes in a list of peers.
+    #[must_use]
+    pub fn weight(&self) -> usize {
+        // Names of the fields, and escapes.
+        48 + 2 * (self.id.len() + self.name.len() + self.user_agent.len())
+    }
+}
+
 impl fmt::Debug for Card {
     fn fmt(&self, out: &mut fmt::Formatter<'_>) -> fmt::Result {
         out.write_str("Card(…)")
@@ -166,7 +175,10 @@ fn field(fields: &Object<'_>, name: &str, bytes: usize) -> Result<String, Invali
 fn card(fields: &Object<'_>) -> Result<Card, Invalid> {
     let cut = |name, characters| -> String {
         let text = fields.string(name).unwrap_or_default();
-        text.chars().take(characters).collect()
+        text.chars()
+            .filter(|letter| !letter.is_control())
+            .take(characters)
+            .collect()
     };
     Ok(Card {
         id: field(fields, "id", ID_BYTES)?,

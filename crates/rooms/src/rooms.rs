@@ -108,10 +108,10 @@ impl<M: Clone> Rooms<M> {
         room.map(Room::occupants).unwrap_or_default()
     }
 
-    /// How many seats a peer holds.
+    /// The rooms in which a peer sits, in the order it took its seats.
     #[must_use]
-    pub fn seats(&self, peer: PeerId) -> usize {
-        self.seats_of.get(&peer).map_or(0, Vec::len)
+    pub fn rooms_of(&self, peer: PeerId) -> &[RoomKey] {
+        self.seats_of.get(&peer).map_or(&[], Vec::as_slice)
     }
 
     /// The throttle stands before the door: it answers before anything is looked up, so

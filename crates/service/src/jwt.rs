@@ -4,7 +4,10 @@ use std::{fs, path::PathBuf};
 
 use ::http::{HeaderMap, header};
 use clap::Args;
-use jsonwebtoken::{Algorithm, DecodingKey, Validation, decode, decode_header, jwk::JwkSet};
+use jsonwebtoken::{
+    Algorithm, DecodingKey, Validation, decode, decode_header,
+    jwk::{JwkSet, PublicKeyUse},
+};
 use serde::Deserialize;
 
 use crate::config::{ConfigError, Secret, secret_or_file};
@@ -99,7 +102,7 @@ impl JwtArgs {
                 serde_json::from_slice(&text).map_err(|error| wrong(error.to_string()))?;
             let key = |jwk| Ok((key_id(jwk), DecodingKey::from_jwk(jwk)?));
             let keys: Result<Vec<_>, jsonwebtoken::errors::Error> =
-                set.keys.iter().map(key).collect();
+                set.keys.iter().filter(|jwk| signs(jwk)).map(key).collect();
             (
                 Algorithm::RS256,
                 keys.map_err(|error| wrong(error.to_string()))?,
@@ -110,17 +113,24 @@ impl JwtArgs {
         // SECURITY: the algorithm is what is configured, never what a token says.
         let mut validation = Validation::new(algorithm);
         validation.leeway = LEEWAY;
-        validation.set_required_spec_claims(&["exp", "sub"]);
         validation.validate_nbf = true;
         validation.validate_aud = self.jwt_audience.is_some();
+        let mut required = vec!["exp", "sub"];
         if let Some(audience) = &self.jwt_audience {
             validation.set_audience(&[audience]);
+            required.push("aud");
         }
         if let Some(issuer) = &self.jwt_issuer {
             validation.set_issuer(&[issuer]);
+            required.push("iss");
         }
+        validation.set_required_spec_claims(&required);
         Ok(Some(Verifier { keys, validation }))
     }
+}
+
+fn signs(jwk: &jsonwebtoken::jwk::Jwk) -> bool {
+    jwk.common.public_key_use != Some(PublicKeyUse::Encryption)
 }
 
 fn key_id(jwk: &jsonwebtoken::jwk::Jwk) -> Option<String> {

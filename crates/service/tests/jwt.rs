@@ -69,6 +69,38 @@ fn a_shared_secret() {
 }
 
 #[test]
+fn an_audience_that_is_asked_for_must_be_named() {
+    let by = |claim: &str, value: Option<Value>| {
+        let arguments = [
+            "--jwt-secret",
+            SECRET,
+            "--jwt-audience",
+            "robots",
+            "--jwt-issuer",
+            "shop",
+        ];
+        let mut claims = claims();
+        match value {
+            Some(value) => claims[claim] = value,
+            None => drop(claims.as_object_mut().unwrap().remove(claim)),
+        }
+        let key = EncodingKey::from_secret(SECRET.as_bytes());
+        let token = encode(&Header::new(Algorithm::HS256), &claims, &key).unwrap();
+        verifier(&arguments)
+            .unwrap()
+            .unwrap()
+            .subject(&token)
+            .is_ok()
+    };
+    assert!(by("aud", Some(json!("robots"))));
+    for claim in ["aud", "iss"] {
+        assert!(!by(claim, None), "{claim}");
+        assert!(!by(claim, Some(json!(5))), "{claim}");
+        assert!(!by(claim, Some(Value::Null)), "{claim}");
+    }
+}
+
+#[test]
 fn a_public_key() {
     let file = format!("{KEYS}/one.pub.pem");
     let verifier = verifier(&["--jwt-public-key-file", &file])

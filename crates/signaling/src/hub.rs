@@ -23,6 +23,7 @@ use crate::{
     },
     metrics::Metrics,
     outbox::Outbox,
+    robots::Robots,
     token::Tokens,
 };
 
@@ -49,8 +50,8 @@ pub(crate) enum Command {
     Peers(PeerId, Box<PeersWish>),
     /// An app or a robot wants something.
     Robot(PeerId, RobotWish),
-    /// That is no robot any more.
-    Revoked { device_id: String },
+    /// These are no robots any more, and owners may have changed.
+    RobotsChanged { revoked: Vec<String> },
     /// A connection wants into a room by call ID.
     Party(PeerId, Party),
     /// How many sit in that room?
@@ -80,14 +81,16 @@ struct Hub {
     /// What those who sit under a name are called.
     names: HashMap<SeatId, Arc<str>>,
     directory: peers::Directory,
+    robots: Robots,
     tokens: Arc<Tokens>,
     metrics: Metrics,
 }
 
-/// Starts the hub; it ends when the last sender is gone.
+/// Starts the hub, for so many peers by id whose cards weigh so much; it ends when the last sender is gone.
 pub(crate) fn spawn(
     limits: Limits,
-    max_peers: usize,
+    peers: (usize, usize),
+    robots: Robots,
     tokens: Arc<Tokens>,
     metrics: Metrics,
 ) -> mpsc::Sender<Command> {
@@ -96,7 +99,8 @@ pub(crate) fn spawn(
         rooms: Rooms::new(limits),
         peers: HashMap::new(),
         names: HashMap::new(),
-        directory: peers::Directory::new(max_peers),
+        directory: peers::Directory::new(peers.0, peers.1),
+        robots,
         tokens,
         metrics,
     };
@@ -165,7 +169,7 @@ impl Hub {
             Command::Closed { peer } => self.gone(peer),
             Command::Peers(peer, wish) => self.peers(peer, *wish),
             Command::Robot(peer, wish) => self.robot(peer, wish),
-            Command::Revoked { device_id } => self.revoke(&device_id),
+            Command::RobotsChanged { revoked } => self.robots_changed(&revoked),
             Command::Party(peer, party) => self.party(peer, party),
             Command::Count(room, answer) => {
                 // Who asked may have given up waiting.
@@ -223,6 +227,7 @@ impl Hub {
             tokens: &self.tokens,
             now: unix_now(),
             opposite: opposite.map(|peer| peer.speaker.resumable()),
+            tells_leave: matches!(effect, Effect::Left { .. }) && self.tells_leave(to, room),
             names: &self.names,
         };
         let peer = self.peers.get_mut(&to)?;
@@ -249,7 +254,7 @@ impl Hub {
 
     /// A socket, and all its seats.
     fn gone(&mut self, peer: PeerId) {
-        self.happened(Event::Lost { peer });
+        self.lost(peer);
         match self.peers.remove(&peer).map(|peer| peer.speaker) {
             Some(Speaker::Peer(peer)) => self.forget(&peer),
             Some(Speaker::Party(member)) => {

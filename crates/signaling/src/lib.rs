@@ -99,9 +99,15 @@ impl Signaling {
         let limits = Limits {
             throttle: args.throttle(),
         };
-        let max_peers = args.dialects.max_peers;
-        let hub = hub::spawn(limits, max_peers, Arc::clone(&tokens), metrics.clone());
         let robots = Robots::open(&args.dialects)?;
+        let hub = hub::spawn(
+            limits,
+            // Everybody gets all cards in one frame, which must fit into half an outbox.
+            (args.dialects.max_peers, args.outbox_bytes / 2),
+            robots.clone(),
+            Arc::clone(&tokens),
+            metrics.clone(),
+        );
         tokio::spawn(reload_on_hangup(
             signal(SignalKind::hangup())?,
             robots.clone(),
@@ -177,11 +183,10 @@ impl Signaling {
 /// Reads the robots again on each SIGHUP; who is no robot any more loses its connection.
 async fn reload_on_hangup(mut hangup: Signal, robots: Robots, hub: mpsc::Sender<Command>) {
     while hangup.recv().await.is_some() {
-        for device_id in robots.reload() {
-            let revoked = Command::Revoked { device_id };
-            if hub.send(revoked).await.is_err() {
-                return;
-            }
+        let revoked = robots.reload();
+        let changed = Command::RobotsChanged { revoked };
+        if hub.send(changed).await.is_err() {
+            return;
         }
     }
 }

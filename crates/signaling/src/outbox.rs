@@ -79,6 +79,21 @@ impl Outbox {
         self.0.waker.wake();
     }
 
+    /// Adds a frame if there is room for it and for as much again. True when it did, or when
+    /// there is nobody any more who would read it.
+    pub(crate) fn offer(&self, frame: Message) -> bool {
+        let limits = self.0.limits;
+        let queue = self.queue();
+        let closed = queue.close.is_some();
+        let fits =
+            queue.frames.len() < limits.frames / 2 && queue.bytes + frame.len() <= limits.bytes / 2;
+        drop(queue);
+        if fits && !closed {
+            self.push(frame);
+        }
+        fits || closed
+    }
+
     /// Closes the socket after what is queued. The first close wins.
     pub(crate) fn close(&self, code: u16, reason: &str) {
         self.queue()
@@ -167,6 +182,19 @@ mod tests {
         let batch = outbox.take().await;
         assert_eq!(batch.frames, [Message::text("bye")]);
         assert_eq!(batch.close.map(|close| close.code.into()), Some(1000_u16));
+    }
+
+    #[tokio::test]
+    async fn what_is_only_offered_leaves_room_and_closes_nothing() {
+        let outbox = outbox();
+        assert!(!outbox.offer(Message::text("123456")), "more than half");
+        assert!(outbox.offer(Message::text("12345")));
+        assert!(!outbox.offer(Message::text("6")), "by number and by size");
+        let batch = outbox.take().await;
+        assert_eq!(batch.frames, [Message::text("12345")]);
+        assert!(batch.close.is_none());
+        outbox.close(1000, "left");
+        assert!(outbox.offer(Message::text("late")), "nobody waits for it");
     }
 
     #[test]

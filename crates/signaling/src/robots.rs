@@ -213,6 +213,11 @@ impl Robots {
         robot.is_some_and(|robot| robot.owners.iter().any(|owner| owner == subject))
     }
 
+    pub(crate) fn knows(&self, device: &str) -> bool {
+        let known = self.0.known.read().unwrap_or_else(PoisonError::into_inner);
+        known.contains_key(device)
+    }
+
     /// Whether that is the robot it says to be. A signature is good once.
     pub(crate) fn proves(&self, device: &str, at: Option<u64>, given: &str, now: u64) -> bool {
         let key = {

@@ -113,7 +113,7 @@ fn app_ear(shared: &Shared, request: &Request, query: &AppQuery) -> Result<Ear, 
     let subject = verifier
         .subject(token)
         .map_err(|_| HttpError::Unauthorized)?;
-    Ok(Ear::Robot(RobotEar::App { subject }))
+    Ok(Ear::Robot(RobotEar::app(subject)))
 }
 
 #[derive(Deserialize)]

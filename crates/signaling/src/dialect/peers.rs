@@ -12,9 +12,15 @@ pub(crate) fn lobby() -> RoomKey {
     RoomKey::new("peers")
 }
 
-/// The room of a session: whoever sits there hears when the other one is gone.
-pub(crate) fn session_key(session_id: &str) -> RoomKey {
-    RoomKey::new(format!("peers:{session_id}"))
+/// The room of a session of these two: what others call theirs makes no difference.
+pub(crate) fn session_key(one: &str, two: &str, session_id: &str) -> RoomKey {
+    let (low, high) = if one < two { (one, two) } else { (two, one) };
+    // Lengths keep names apart that would read the same in a row.
+    RoomKey::new(format!(
+        "peers:{}:{}:{low}{high}{session_id}",
+        low.len(),
+        high.len()
+    ))
 }
 
 /// Somebody with an id.
@@ -36,16 +42,13 @@ impl Peer {
                 ..Heard::default()
             },
             Effect::Left { room, seat, .. } if *room != lobby() => {
-                let left = view.name(*seat).map(|id| Event::Leave { id }.encode());
+                let name = view.name(*seat).filter(|_| view.tells_leave);
+                let left = name.map(|id| Event::Leave { id }.encode());
                 Heard {
                     leave: true,
                     ..left.map(Heard::text).unwrap_or_default()
                 }
             }
-            Effect::Refused { room, .. } if *room == lobby() => Heard {
-                close: Some((1013, Invalid::Full.to_string())),
-                ..refused("new", Invalid::Full)
-            },
             Effect::Said { .. }
             | Effect::Left { .. }
             | Effect::Refused { .. }
@@ -55,6 +58,14 @@ impl Peer {
             | Effect::Back { .. }
             | Effect::Replaced { .. } => Heard::default(),
         }
+    }
+}
+
+/// There is no room for one more, and nothing else to do here.
+pub(crate) fn full() -> Heard {
+    Heard {
+        close: Some((1013, Invalid::Full.to_string())),
+        ..refused("new", Invalid::Full)
     }
 }
 

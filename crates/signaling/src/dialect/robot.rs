@@ -22,21 +22,25 @@ pub(crate) fn session_key(session_id: &str) -> RoomKey {
     RoomKey::new(format!("{SESSION}{session_id}"))
 }
 
-fn session_of(room: &RoomKey) -> Option<&str> {
+/// The id of the session that a room is for.
+pub(crate) fn session_of(room: &RoomKey) -> Option<&str> {
     room.as_str().strip_prefix(SESSION)
 }
 
 /// An app or a robot.
 pub(crate) struct End {
     pub(crate) role: Role,
+    /// The subject of the app's token, or the robot's id.
+    pub(crate) name: String,
     /// For the session that begins.
     pub(crate) ice: Arc<IceConfiguration>,
 }
 
 impl End {
-    pub(crate) fn new(role: Role) -> Self {
+    pub(crate) fn new(role: Role, name: String) -> Self {
         Self {
             role,
+            name,
             ice: Arc::default(),
         }
     }

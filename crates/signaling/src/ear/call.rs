@@ -16,11 +16,13 @@ use crate::{
         self,
         call::{Page, Spoken, refused, room_key, said},
     },
-    hub::{Command, Join, random, unix_now},
+    hub::{Command, Join, deliver, random, unix_now},
     ice::Issued,
     socket::End,
 };
 
+/// How soon to see whether fresh credentials have come.
+const LOOK_AGAIN: Duration = Duration::from_secs(10);
 /// Two people to a call.
 const CAPACITY: usize = 2;
 
@@ -32,6 +34,8 @@ pub(crate) struct CallEar {
     resumable: bool,
     /// When fresh credentials are due.
     refresh: Option<Instant>,
+    /// Gives how long the fresh credentials are good for, in seconds.
+    refreshing: Option<JoinHandle<u64>>,
 }
 
 impl CallEar {
@@ -46,6 +50,7 @@ impl CallEar {
             room: None,
             resumable: false,
             refresh: None,
+            refreshing: None,
         }
     }
 
@@ -62,13 +67,30 @@ impl CallEar {
         self.refresh
     }
 
+    /// Fetches in the background, because the issuer may be slow and the call goes on.
     pub(crate) async fn tick(&mut self, wire: &Wire) {
-        if self.refresh.is_some_and(|at| Instant::now() >= at) {
-            let issued = wire.shared.ice.for_client(&self.client).await;
-            let ice_servers = &issued.configuration.ice_servers;
-            wire.hear(said(&ServerMessage::IceServers { ice_servers }));
-            self.refresh_later(issued.ttl);
+        if self.refresh.is_none_or(|at| Instant::now() < at) {
+            return;
         }
+        match self.refreshing.take() {
+            Some(done) if done.is_finished() => {
+                let ttl = done.await.unwrap_or_default();
+                self.refresh_later(ttl);
+                return;
+            }
+            Some(fetching) => self.refreshing = Some(fetching),
+            None => {
+                let (shared, outbox) = (Arc::clone(&wire.shared), wire.outbox.clone());
+                let client = self.client.clone();
+                self.refreshing = Some(tokio::spawn(async move {
+                    let issued = shared.ice.for_client(&client).await;
+                    let ice_servers = &issued.configuration.ice_servers;
+                    deliver(&outbox, said(&ServerMessage::IceServers { ice_servers }));
+                    issued.ttl
+                }));
+            }
+        }
+        self.refresh = Some(Instant::now() + LOOK_AGAIN);
     }
 
     pub(crate) async fn hear(&mut self, wire: &Wire, frame: Frame) -> Result<(), End> {

@@ -1,28 +1,44 @@
 //! What an app or a robot says.
 
+use std::sync::Arc;
+
 use protocol::robot::{Event, Request, RobotError, Role};
-use tokio::sync::oneshot;
+use tokio::{sync::oneshot, task::JoinSet};
 use tokio_tungstenite::tungstenite::Message;
 
 use super::{Frame, Wire, invalid};
 use crate::{
     dialect::{Heard, Spoken, robot::session_key},
-    hub::{Command, RobotWish},
+    hub::{Command, RobotWish, deliver},
     socket::End,
 };
+
+/// Sessions of one app whose credentials are fetched at once.
+const ASKING: usize = 4;
 
 /// Who was let in.
 pub(crate) enum RobotEar {
     /// The subject of its token.
-    App { subject: String },
+    App {
+        subject: String,
+        /// Credentials that are being fetched for sessions to begin.
+        asking: JoinSet<()>,
+    },
     /// The id that it proved to have.
     Device { device_id: String },
 }
 
 impl RobotEar {
+    pub(crate) fn app(subject: String) -> Self {
+        let asking = JoinSet::new();
+        Self::App { subject, asking }
+    }
+
     pub(crate) async fn open(&self, wire: &Wire) -> Result<(), End> {
         let wish = match self {
-            Self::App { .. } => RobotWish::App,
+            Self::App { subject, .. } => RobotWish::App {
+                subject: subject.clone(),
+            },
             Self::Device { device_id } => RobotWish::Device {
                 device_id: device_id.clone(),
             },
@@ -45,7 +61,7 @@ impl RobotEar {
             Ok(Request::Session { device_id }) => {
                 metrics.message("webrtc-request");
                 match self.session(wire, &device_id).await? {
-                    Ok(wish) => wire.tell(Command::Robot(wire.peer, wish)).await,
+                    Ok(()) => Ok(()),
                     Err(error) => Self::refuse(wire, &error),
                 }
             }
@@ -70,13 +86,10 @@ impl RobotEar {
         }
     }
 
-    /// Ownership, then presence, then credentials.
-    async fn session(
-        &self,
-        wire: &Wire,
-        device: &str,
-    ) -> Result<Result<RobotWish, RobotError>, End> {
-        let Self::App { subject } = self else {
+    /// Ownership, then presence, then credentials; these in the background, because the
+    /// issuer may be slow and other sessions go on.
+    async fn session(&mut self, wire: &Wire, device: &str) -> Result<Result<(), RobotError>, End> {
+        let Self::App { subject, asking } = self else {
             return Ok(Err(RobotError::UnknownType));
         };
         if !wire.shared.robots.owns(subject, device) {
@@ -92,13 +105,24 @@ impl RobotEar {
         if !online.await.unwrap_or(false) {
             return Ok(Err(RobotError::Offline));
         }
-        let client = wire.source.pseudonym(&wire.shared.pseudonym_key);
-        let issued = wire.shared.ice.for_client(&client).await;
-        if issued.failed {
-            return Ok(Err(RobotError::Turn("no relay can be reached")));
+        while asking.try_join_next().is_some() {}
+        if asking.len() >= ASKING {
+            return Ok(Err(RobotError::TooMany));
         }
-        let ice = issued.configuration;
-        Ok(Ok(RobotWish::Meet { device_id, ice }))
+        let client = wire.source.pseudonym(&wire.shared.pseudonym_key);
+        let (shared, outbox, peer) = (Arc::clone(&wire.shared), wire.outbox.clone(), wire.peer);
+        asking.spawn(async move {
+            let issued = shared.ice.for_client(&client).await;
+            if issued.failed {
+                let error = RobotError::Turn("no relay can be reached");
+                return deliver(&outbox, Heard::text(Event::Error(&error).encode()));
+            }
+            let ice = issued.configuration;
+            let meet = RobotWish::Meet { device_id, ice };
+            // The hub outlives its sockets.
+            let _ = shared.hub.send(Command::Robot(peer, meet)).await;
+        });
+        Ok(Ok(()))
     }
 
     fn refuse(wire: &Wire, error: &RobotError) -> Result<(), End> {

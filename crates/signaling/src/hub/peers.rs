@@ -13,10 +13,10 @@ use tokio_tungstenite::tungstenite::Message;
 use super::{Hub, enter, random};
 use crate::dialect::{
     Heard, Speaker, Spoken,
-    peers::{Peer, lobby, refused, session_key},
+    peers::{Peer, full, lobby, refused, session_key},
 };
 
-/// Sessions that one peer may be in at once; in more, it is not told who left.
+/// Sessions that one peer may have begun and not ended; of more it is not told who left.
 const SESSIONS: usize = 32;
 /// Presence goes to everybody, so its cost grows with the square of their number: the more
 /// there are, the less often it is told.
@@ -41,7 +41,11 @@ pub(crate) enum PeersWish {
 /// Everybody who is reachable, by id.
 pub(super) struct Directory {
     by_id: HashMap<Arc<str>, Entry>,
+    sessions: HashMap<RoomKey, Session>,
     most: usize,
+    /// What all cards together may weigh: everybody gets all of them in one frame.
+    most_bytes: usize,
+    bytes: usize,
     due: Option<Instant>,
     told: Option<Instant>,
 }
@@ -52,11 +56,22 @@ struct Entry {
     card: Card,
 }
 
+/// Two peers, from an offer on. Its room is theirs alone, whatever others call a session.
+struct Session {
+    id: String,
+    caller: PeerId,
+    /// The called one has answered.
+    answered: bool,
+}
+
 impl Directory {
-    pub(super) fn new(most: usize) -> Self {
+    pub(super) fn new(most: usize, most_bytes: usize) -> Self {
         Self {
             by_id: HashMap::new(),
+            sessions: HashMap::new(),
             most,
+            most_bytes,
+            bytes: 0,
             due: None,
             told: None,
         }
@@ -65,6 +80,35 @@ impl Directory {
     /// When presence is to be told.
     pub(super) fn due(&self) -> Option<Instant> {
         self.due
+    }
+
+    fn has_room(&self, card: &Card) -> bool {
+        self.by_id.len() < self.most && self.bytes + card.weight() <= self.most_bytes
+    }
+
+    fn insert(&mut self, id: Arc<str>, entry: Entry) {
+        self.bytes += entry.card.weight();
+        self.by_id.insert(id, entry);
+        self.changed();
+    }
+
+    fn remove(&mut self, id: &str) {
+        if let Some(entry) = self.by_id.remove(id) {
+            self.bytes -= entry.card.weight();
+        }
+        self.changed();
+    }
+
+    fn replace(&mut self, id: &str, card: Card) {
+        if let Some(entry) = self.by_id.get_mut(id) {
+            self.bytes -= entry.card.weight();
+            let fits = self.bytes + card.weight() <= self.most_bytes;
+            if fits {
+                entry.card = card;
+            }
+            self.bytes += entry.card.weight();
+        }
+        self.changed();
     }
 
     fn changed(&mut self) {
@@ -94,8 +138,8 @@ impl Hub {
                     return self.complain(peer, kind.name(), &reason);
                 };
                 let (other, seat) = (other.peer, other.seat);
-                if let (Kind::Offer, Some(session_id)) = (kind, session_id) {
-                    self.remember(&session_key(&session_id), peer, other);
+                if let Some(session_id) = session_id {
+                    self.remember(kind, session_id, peer, other);
                 }
                 self.happened(rooms::Event::Say {
                     peer,
@@ -110,58 +154,70 @@ impl Hub {
 
     /// The newer registration of an id wins.
     fn register(&mut self, peer: PeerId, card: Card) {
-        let id: Arc<str> = card.id.as_str().into();
-        match self.directory.by_id.get_mut(&id) {
-            Some(entry) if entry.peer == peer => {
-                entry.card = card;
-                return self.directory.changed();
-            }
-            Some(entry) => {
-                let old = entry.peer;
-                self.evict(old);
-            }
-            None => {}
+        if !self.peers.contains_key(&peer) {
+            return;
         }
-        if let Some((_, seat)) = self.registered(peer) {
+        let id: Arc<str> = card.id.as_str().into();
+        if let Some(entry) = self.directory.by_id.get(&id).filter(|old| old.peer != peer) {
+            let old = entry.peer;
+            self.evict(old);
+        }
+        if let Some((old, seat)) = self.registered(peer) {
+            if old == id {
+                return self.directory.replace(&id, card);
+            }
             // The same socket under another id: it gives the old one up.
-            self.happened(rooms::Event::Lost { peer });
-            let old = self.names.get(&seat).cloned().unwrap_or_default();
+            self.lost(peer);
             self.forget(&Peer { id: old, seat });
         }
         let seat = SeatId(random());
-        let speaker = Speaker::Peer(Peer {
-            id: Arc::clone(&id),
-            seat,
-        });
-        if !self.speaks_as(peer, speaker) {
-            return;
-        }
-        let full = self.directory.by_id.len() >= self.directory.most;
-        if !full {
+        self.speaks_as(
+            peer,
+            Speaker::Peer(Peer {
+                id: Arc::clone(&id),
+                seat,
+            }),
+        );
+        let most = self.directory.most;
+        if self.directory.has_room(&card) {
             self.names.insert(seat, Arc::clone(&id));
-            self.directory.by_id.insert(id, Entry { peer, seat, card });
-            self.directory.changed();
+            self.directory.insert(id, Entry { peer, seat, card });
+            let enter = enter(peer, lobby(), Claim::New(seat), most);
+            self.happened(rooms::Event::Enter(enter));
+        } else {
+            self.deliver_to(peer, full());
         }
-        let enter = enter(peer, lobby(), Claim::New(seat), self.directory.most);
-        self.happened(rooms::Event::Enter(enter));
     }
 
-    /// Two peers are in a session from its offer on.
-    fn remember(&mut self, room: &RoomKey, caller: PeerId, called: PeerId) {
-        let free = |peer| self.rooms.seats(peer) <= SESSIONS;
-        let seats = [caller, called].map(|peer| self.registered(peer));
-        if caller == called || !free(caller) || !free(called) {
+    /// Two peers are in a session from its offer on; it is answered by whatever the called
+    /// one says in it.
+    fn remember(&mut self, kind: Kind, id: String, from: PeerId, to: PeerId) {
+        let (Some((own, own_seat)), Some((other, other_seat))) =
+            (self.registered(from), self.registered(to))
+        else {
+            return;
+        };
+        let room = session_key(&own, &other, &id);
+        if let Some(session) = self.directory.sessions.get_mut(&room) {
+            session.answered |= session.caller != from;
             return;
         }
-        if !self.rooms.occupants(room).is_empty() {
+        let begun = |room| self.directory.sessions.get(room);
+        let begun = self.rooms.rooms_of(from).iter().filter_map(begun);
+        let begun = begun.filter(|session| session.caller == from).count();
+        if kind != Kind::Offer || from == to || begun >= SESSIONS {
             return;
         }
-        for (peer, seat) in [caller, called].into_iter().zip(seats) {
-            if let Some((_, seat)) = seat {
-                let enter = enter(peer, room.clone(), Claim::New(seat), 2);
-                self.quietly(rooms::Event::Enter(enter));
-            }
+        for (peer, seat) in [(from, own_seat), (to, other_seat)] {
+            let enter = enter(peer, room.clone(), Claim::New(seat), 2);
+            self.quietly(rooms::Event::Enter(enter));
         }
+        let session = Session {
+            id,
+            caller: from,
+            answered: false,
+        };
+        self.directory.sessions.insert(room, session);
     }
 
     /// Both ends hear that it is over, who said so included.
@@ -169,35 +225,93 @@ impl Hub {
         let Some((own, _)) = self.registered(peer) else {
             return self.deliver_to(peer, refused("bye", Invalid::NotRegistered));
         };
-        let room = session_key(session_id);
-        let occupants = self.rooms.occupants(&room);
-        let names = occupants.iter().map(|end| self.names.get(&end.seat));
-        let legs: Option<Vec<Arc<str>>> = if occupants.is_empty() {
-            split(session_id, &own)
-        } else {
-            let names: Vec<_> = names.flatten().cloned().collect();
-            names.contains(&own).then_some(names)
-        };
-        let Some(legs) = legs else {
-            return self.complain(peer, "bye", &format!("Invalid session [{session_id}]"));
-        };
-        for leg in legs {
-            match self.directory.by_id.get(&leg) {
-                Some(end) => {
-                    let bye = Event::Bye {
-                        to: &leg,
-                        session_id,
-                    };
-                    self.deliver_to(end.peer, Heard::text(bye.encode()));
+        let named = self.sessions_named(peer, session_id);
+        if named.is_empty() {
+            let Some(legs) = split(session_id, &own) else {
+                return self.complain(peer, "bye", &format!("Invalid session [{session_id}]"));
+            };
+            return legs
+                .into_iter()
+                .for_each(|leg| self.say_bye(peer, &leg, session_id));
+        }
+        for room in named {
+            let ends = self.rooms.occupants(&room);
+            for end in &ends {
+                let Some(leg) = self.names.get(&end.seat).cloned() else {
+                    continue;
+                };
+                // SECURITY: who names its own session after another one does not end that.
+                let other = end.peer.filter(|end| *end != peer);
+                let elsewhere = other.is_some_and(|other| {
+                    let all = self.sessions_named(other, session_id);
+                    all.iter()
+                        .any(|named| *named != room && self.counts(named, other))
+                });
+                if self.counts(&room, end.peer.unwrap_or(peer)) || !elsewhere {
+                    self.say_bye(peer, &leg, session_id);
                 }
-                None => self.complain(peer, "bye", &format!("Peer [{leg}] not found.")),
+            }
+            self.end_session(&room);
+        }
+    }
+
+    fn say_bye(&self, peer: PeerId, leg: &Arc<str>, session_id: &str) {
+        let to = &**leg;
+        match self.directory.by_id.get(leg) {
+            Some(end) => {
+                let bye = Event::Bye { to, session_id };
+                self.deliver_to(end.peer, Heard::text(bye.encode()));
+            }
+            None => self.complain(peer, "bye", &format!("Peer [{leg}] not found.")),
+        }
+    }
+
+    fn sessions_named(&self, peer: PeerId, session_id: &str) -> Vec<RoomKey> {
+        let named = |room: &&RoomKey| {
+            let session = self.directory.sessions.get(*room);
+            session.is_some_and(|session| session.id == session_id)
+        };
+        self.rooms
+            .rooms_of(peer)
+            .iter()
+            .filter(named)
+            .cloned()
+            .collect()
+    }
+
+    /// Whether that peer takes part by its own doing: it called, or has answered.
+    fn counts(&self, room: &RoomKey, peer: PeerId) -> bool {
+        let session = self.directory.sessions.get(room);
+        session.is_some_and(|session| session.answered || session.caller == peer)
+    }
+
+    /// Whether `to` is told that the other end of that session is gone. Its client ends its
+    /// call whoever left, so a call that it never took must not end one that it did.
+    pub(super) fn tells_leave(&self, to: PeerId, room: &RoomKey) -> bool {
+        let mut others = self
+            .rooms
+            .rooms_of(to)
+            .iter()
+            .filter(|other| *other != room);
+        self.counts(room, to) || !others.any(|other| self.counts(other, to))
+    }
+
+    fn end_session(&mut self, room: &RoomKey) {
+        for end in self.rooms.occupants(room) {
+            if let Some(peer) = end.peer {
+                let room = room.clone();
+                self.quietly(rooms::Event::Leave { peer, room });
             }
         }
-        for end in occupants.into_iter().filter_map(|end| end.peer) {
-            self.quietly(rooms::Event::Leave {
-                peer: end,
-                room: room.clone(),
-            });
+        self.directory.sessions.remove(room);
+    }
+
+    /// All its seats are given up, and its sessions are over.
+    pub(super) fn lost(&mut self, peer: PeerId) {
+        let rooms = self.rooms.rooms_of(peer).to_vec();
+        self.happened(rooms::Event::Lost { peer });
+        for room in rooms {
+            self.directory.sessions.remove(&room);
         }
     }
 
@@ -219,8 +333,7 @@ impl Hub {
         self.names.remove(&peer.seat);
         let own = self.directory.by_id.get(&peer.id);
         if own.is_some_and(|entry| entry.seat == peer.seat) {
-            self.directory.by_id.remove(&peer.id);
-            self.directory.changed();
+            self.directory.remove(&peer.id);
         }
     }
 
@@ -230,15 +343,15 @@ impl Hub {
         let card = |seat| Some(&self.directory.by_id.get(self.names.get(&seat)?)?.card);
         let cards: Vec<&Card> = occupants.iter().filter_map(|end| card(end.seat)).collect();
         let frame = Message::text(Event::Peers(&cards).encode());
-        for peer in occupants.into_iter().filter_map(|end| end.peer) {
-            let frame = Some(frame.clone());
-            self.deliver_to(
-                peer,
-                Heard {
-                    frame,
-                    ..Heard::default()
-                },
-            );
+        let outboxes = occupants
+            .iter()
+            .filter_map(|end| self.peers.get(&end.peer?));
+        // Who is slow gets the next list: presence alone must close nobody's socket.
+        let slow = outboxes
+            .filter(|peer| !peer.outbox.offer(frame.clone()))
+            .count();
+        if slow > 0 {
+            self.directory.changed();
         }
     }
 }

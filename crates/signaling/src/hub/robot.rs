@@ -13,7 +13,7 @@ use uuid::Uuid;
 use super::{Hub, enter, random};
 use crate::dialect::{
     Heard, Speaker,
-    robot::{End, device_key, session_key},
+    robot::{End, device_key, session_key, session_of},
 };
 
 /// Sessions that one end may be in at once.
@@ -21,8 +21,8 @@ const SESSIONS: usize = 16;
 
 /// What an app or a robot wants.
 pub(crate) enum RobotWish {
-    /// An app is here.
-    App,
+    /// An app is here, for that subject.
+    App { subject: String },
     /// A robot is here; an older socket of it is replaced.
     Device { device_id: String },
     /// Is that robot here?
@@ -42,16 +42,22 @@ pub(crate) enum RobotWish {
 impl Hub {
     pub(super) fn robot(&mut self, peer: PeerId, wish: RobotWish) {
         match wish {
-            RobotWish::App => {
-                self.speaks_as(peer, Speaker::Robot(End::new(Role::App)));
+            RobotWish::App { subject } => {
+                self.speaks_as(peer, Speaker::Robot(End::new(Role::App, subject)));
             }
             RobotWish::Device { device_id } => {
                 let room = device_key(&device_id);
                 if let Some(old) = self.occupant(&room) {
                     self.evict(old);
                 }
-                if self.speaks_as(peer, Speaker::Robot(End::new(Role::Device))) {
+                // It may have been revoked between its signature and now.
+                let known = self.robots.knows(&device_id);
+                let speaker = Speaker::Robot(End::new(Role::Device, device_id));
+                if self.speaks_as(peer, speaker) {
                     self.take_seat(peer, room, 1);
+                }
+                if !known {
+                    self.revoke(peer);
                 }
             }
             RobotWish::IsOnline { device_id, answer } => {
@@ -76,8 +82,7 @@ impl Hub {
     ) -> Result<(), RobotError> {
         let device = self.occupant(&device_key(device_id));
         let device = device.ok_or(RobotError::Offline)?;
-        // A robot also sits in the room that says it is here.
-        if self.rooms.seats(app) >= SESSIONS || self.rooms.seats(device) > SESSIONS {
+        if self.sessions(app) >= SESSIONS || self.sessions(device) >= SESSIONS {
             return Err(RobotError::TooMany);
         }
         let room = session_key(&Uuid::new_v4().to_string());
@@ -103,11 +108,47 @@ impl Hub {
         }
     }
 
-    pub(super) fn revoke(&mut self, device_id: &str) {
-        if let Some(device) = self.occupant(&device_key(device_id)) {
-            self.deliver_to(device, Heard::close(1008, "revoked"));
-            self.gone(device);
+    /// Who is no robot any more is disconnected, and nobody watches what is not theirs.
+    pub(super) fn robots_changed(&mut self, revoked: &[String]) {
+        for device_id in revoked {
+            if let Some(device) = self.occupant(&device_key(device_id)) {
+                self.revoke(device);
+            }
         }
+        let apps: Vec<PeerId> = self.peers.keys().copied().collect();
+        for app in apps {
+            for room in self.rooms.rooms_of(app).to_vec() {
+                let foreign = self.foreign(app, &room);
+                if let Some(session_id) = session_of(&room).filter(|_| foreign) {
+                    self.close_session(app, session_id);
+                }
+            }
+        }
+    }
+
+    /// Whether an app is in that session with a robot that is not its own.
+    fn foreign(&self, app: PeerId, room: &RoomKey) -> bool {
+        let end = |peer: PeerId| match &self.peers.get(&peer)?.speaker {
+            Speaker::Robot(end) => Some(end),
+            Speaker::Nobody | Speaker::Call(_) | Speaker::Peer(_) | Speaker::Party(_) => None,
+        };
+        let Some(app) = end(app).filter(|end| end.role == Role::App) else {
+            return false;
+        };
+        let ends = self.rooms.occupants(room).into_iter();
+        let mut ends = ends.filter_map(|other| end(other.peer?));
+        let device = ends.find(|end| end.role == Role::Device);
+        device.is_some_and(|device| !self.robots.owns(&app.name, &device.name))
+    }
+
+    fn revoke(&mut self, device: PeerId) {
+        self.deliver_to(device, Heard::close(1008, "revoked"));
+        self.gone(device);
+    }
+
+    fn sessions(&self, peer: PeerId) -> usize {
+        let rooms = self.rooms.rooms_of(peer).iter();
+        rooms.filter(|room| session_of(room).is_some()).count()
     }
 
     fn occupant(&self, room: &RoomKey) -> Option<PeerId> {

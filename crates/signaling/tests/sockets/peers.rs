@@ -246,3 +246,76 @@ async fn a_burst_of_peers_costs_few_lists() {
     }
     assert!(lists < 50, "{lists} lists for a hundred peers");
 }
+
+#[tokio::test]
+async fn a_stranger_cannot_touch_the_session_of_two_others() {
+    let desk = Desk::open(&[]).await;
+    let mut ann = registered(&desk, "a").await;
+    let mut bob = registered(&desk, "b").await;
+    let mut eve = registered(&desk, "e").await;
+    // She names her own session as theirs will be, before it begins.
+    let mut squatted = offer("e", "a");
+    squatted["data"]["session_id"] = json!("a-b");
+    eve.say(&squatted).await;
+    ann.waits_for("offer").await;
+    ann.say(&offer("a", "b")).await;
+    bob.waits_for("offer").await;
+    let answer = json!({ "type": "answer", "data": { "to": "a", "session_id": "a-b" } });
+    bob.say(&answer).await;
+    ann.waits_for("answer").await;
+    // Her bye, and her loss, are no business of theirs.
+    eve.say(&bye("a-b", "e")).await;
+    let heard = eve.waits_for("bye").await;
+    assert_eq!(heard["data"]["to"], "e");
+    heard_only_presence(&mut ann).await;
+    for n in 0..40 {
+        let mut ringing = offer("e", "a");
+        ringing["data"]["session_id"] = json!(format!("s{n}"));
+        eve.say(&ringing).await;
+        ann.waits_for("offer").await;
+    }
+    drop(eve);
+    sees(&mut ann, |ids| ids == ["a", "b"]).await;
+    heard_only_presence(&mut ann).await;
+    // Their own session ends as it should.
+    drop(bob);
+    let left = ann.waits_for("leave").await;
+    assert_eq!(left, json!({ "type": "leave", "data": "b" }));
+}
+
+#[tokio::test]
+async fn who_rings_or_is_rung_hears_that_the_other_is_gone() {
+    let desk = Desk::open(&[]).await;
+    let mut ann = registered(&desk, "a").await;
+    for caller_leaves in [true, false] {
+        let mut bob = registered(&desk, "b").await;
+        if caller_leaves {
+            bob.say(&offer("b", "a")).await;
+            ann.waits_for("offer").await;
+        } else {
+            ann.say(&offer("a", "b")).await;
+            bob.waits_for("offer").await;
+        }
+        drop(bob);
+        assert_eq!(ann.waits_for("leave").await["data"], "b");
+    }
+}
+
+#[tokio::test]
+async fn heavy_cards_close_nobodys_socket() {
+    let desk = Desk::open(&["--max-sockets-per-source", "500"]).await;
+    let mut ann = registered(&desk, "a").await;
+    let heavy = "\u{1}\u{10ffff}\"".repeat(100);
+    let mut refused = 0;
+    let mut others = Vec::new();
+    for n in 0..300 {
+        let mut peer = desk.page().await;
+        let card = json!({ "id": format!("p{n}"), "name": heavy, "user_agent": heavy });
+        peer.say(&json!({ "type": "new", "data": card })).await;
+        let first = peer.hear().await;
+        refused += usize::from(first["type"] == "error");
+        others.push(peer);
+    }
+    assert!(refused > 0, "there is a limit to what all cards weigh");
+    heard_only_presence(&mut ann).await;
+}

@@ -374,10 +374,13 @@ async fn the_file_is_read_again_on_sighup() {
     let _rover = yard.robot("rover").await;
     let mut other = yard.robot("other").await;
     let mut bob = yard.app("bob").await;
+    let (mut bobs, mut watched) = (yard.robot("bobs").await, yard.app("bob").await);
+    let id = session(&mut watched, &mut bobs, "bobs").await;
     bob.say(&request("rover")).await;
     assert_eq!(bob.hear().await["message"], "Not authorized");
     yard.file.add("rover", &["bob".into()]).unwrap();
     assert!(yard.file.revoke("other", &[]));
+    assert!(yard.file.revoke("bobs", &["bob".into()]));
     yard.file.write(&yard.path).unwrap();
     let own = std::process::id().to_string();
     let hung_up = std::process::Command::new("kill")
@@ -394,6 +397,9 @@ async fn the_file_is_read_again_on_sighup() {
         tokio::task::yield_now().await;
     }
     assert_eq!(other.is_closed().await, 1008, "it is no robot any more");
+    let closed = json!({ "type": "webrtc_close", "session_id": id });
+    assert_eq!(watched.hear().await, closed, "it is not theirs any more");
+    assert_eq!(bobs.hear().await, closed);
 }
 
 #[tokio::test]
