@@ -11,7 +11,7 @@ use tokio::{
 
 /// A chromedriver on a free port.
 pub struct Driver {
-    _child: Child,
+    child: Child,
     /// Where it listens.
     pub url: String,
 }
@@ -26,7 +26,7 @@ impl Driver {
             .arg("--port=0")
             .stdout(Stdio::piped())
             .stderr(Stdio::null())
-            .kill_on_drop(true)
+            .process_group(0)
             .spawn()
             .context("chromedriver is missing: apt-get install chromium chromium-driver")?;
         let stdout = child.stdout.take().context("no output")?;
@@ -47,8 +47,21 @@ impl Driver {
         // The rest is read so that the driver never waits for us.
         tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
         Ok(Self {
-            _child: child,
+            child,
             url: format!("http://localhost:{port}"),
         })
+    }
+}
+
+/// A test that fails does not close its browsers: they go with the driver, as one group.
+impl Drop for Driver {
+    fn drop(&mut self) {
+        if let Some(group) = self.child.id() {
+            let group = format!("-{group}");
+            // Nobody is left to tell that they are gone already.
+            let _ = std::process::Command::new("kill")
+                .args(["-KILL", "--", &group])
+                .status();
+        }
     }
 }

@@ -203,7 +203,7 @@ pub struct DialectArgs {
     #[arg(
         long,
         env = "TUTURU_MAX_PEERS",
-        default_value_t = 500,
+        default_value_t = 1000,
         value_name = "N"
     )]
     pub max_peers: usize,
