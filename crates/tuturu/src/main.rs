@@ -3,6 +3,7 @@
 mod address;
 mod banner;
 mod check_config;
+mod doctor;
 mod env_file;
 mod health;
 mod init;
@@ -42,6 +43,9 @@ enum Command {
     /// Say everything that is wrong with a configuration.
     #[command(after_help = check_config::EXAMPLES)]
     CheckConfig(check_config::CheckArgs),
+    /// Look at a server as its callers do: DNS, TLS, signaling, TURN; and say what to do.
+    #[command(after_help = doctor::EXAMPLES)]
+    Doctor(doctor::DoctorArgs),
     /// Ask a running service whether it is ready; the exit code is the answer.
     Health(health::HealthArgs),
     /// Add, list and revoke robots that apps may see.
@@ -88,6 +92,7 @@ fn main() -> ExitCode {
         Command::Serve(args) => lifecycle::run(&cli.log, || serve::run(*args)),
         Command::Init(args) => lifecycle::run(&cli.log, || async move { init::run(&args) }),
         Command::CheckConfig(args) => check_config::run(&args),
+        Command::Doctor(args) => lifecycle::run_to(&cli.log, || doctor::run(args)),
         Command::Health(args) => lifecycle::run(&cli.log, || health::run(args)),
         Command::Robots(args) => lifecycle::run(&cli.log, || async move { robots::run(&args) }),
     }
