@@ -115,7 +115,9 @@ async fn packet(
         Failure::Refused(403) => {
             "the relay denies its own address, so that relayed callers cannot meet".to_owned()
         }
-        other => format!("no permission: {other}"),
+        Failure::Silence | Failure::Refused(_) | Failure::Broken(_) => {
+            format!("no permission: {failure}")
+        }
     };
     one.permit(to).await.map_err(why)?;
     other.permit(from).await.map_err(why)?;
