@@ -1,6 +1,6 @@
 # `make run` and `make test` are all that is needed to begin. `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help run check test bench tools robot-tools fmt
+.PHONY: help run check test bench build install tools robot-tools fmt
 
 CARGO ?= cargo
 export RUSTDOCFLAGS = -D warnings
@@ -18,7 +18,8 @@ check: tools ## everything that can be said without running it
 	cd web && npm run --silent check
 	cd docs/tools && npm run --silent check
 	$(CARGO) deny --locked check bans licenses sources
-	shellcheck .ci/run deploy/install-tools examples/robot/venv
+	shellcheck .ci/run deploy/install-tools deploy/check-units examples/robot/venv
+	deploy/check-units
 
 test: tools robot-tools ## unit, story, property, golden, service and browser tests
 	cd web && npm test --silent
@@ -28,6 +29,26 @@ test: tools robot-tools ## unit, story, property, golden, service and browser te
 bench: ## cost of a relayed message and of an idle socket, beside a bare relay
 	$(CARGO) build --release --package tuturu --package e2e --bins
 	ulimit -n 20000 && target/release/bench
+
+# `install` only copies, so that root needs no compiler. DESTDIR is for packages.
+PREFIX ?= /usr/local
+PROFILE ?= release
+PROGRAMS = tuturu signaling credential-issuer static-asset
+BUILT = $(or $(CARGO_TARGET_DIR),target)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
+UNITS = $(notdir $(wildcard deploy/systemd/*.service))
+
+build: ## build the programs to install
+	$(CARGO) build --profile $(PROFILE) --locked --bins $(addprefix --package ,$(PROGRAMS))
+
+install: ## install what `make build` made, and systemd units (PREFIX=/usr/local)
+	@for program in $(PROGRAMS); do test -x "$(BUILT)/$$program" || \
+	  { echo "$(BUILT)/$$program is missing: run make build first" >&2; exit 1; }; done
+	install -d "$(DESTDIR)$(PREFIX)/bin" "$(DESTDIR)$(PREFIX)/libexec/tuturu" "$(DESTDIR)$(PREFIX)/lib/systemd/system"
+	install -m 755 "$(BUILT)/tuturu" "$(DESTDIR)$(PREFIX)/bin/"
+	install -m 755 $(patsubst %,"$(BUILT)/%",$(filter-out tuturu,$(PROGRAMS))) "$(DESTDIR)$(PREFIX)/libexec/tuturu/"
+	@for unit in $(UNITS); do sed 's|/usr/local/|$(PREFIX)/|' "deploy/systemd/$$unit" \
+	  >"$(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit" || exit 1; done
+	chmod 644 $(patsubst %,"$(DESTDIR)$(PREFIX)/lib/systemd/system/%",$(UNITS))
 
 # What npm installs, for development only: the page's types, the documents' schemas, a client.
 NODE_MODULES = $(addsuffix /node_modules/.package-lock.json, web docs/tools crates/e2e/party)

@@ -103,7 +103,7 @@ pub async fn start(
     });
 
     let account = blueprint.book.account();
-    let gate = Gate::new(Arc::clone(&blueprint.secrets), Arc::clone(&account));
+    let gate = blueprint.gate(&account);
     let listener = Arc::new(udp::Listener::new(udp, gate));
     let server = blueprint
         .server(listener, account)
@@ -133,6 +133,11 @@ impl Relay {
 }
 
 impl Blueprint {
+    fn gate(&self, account: &Arc<Account>) -> Gate {
+        let (secrets, peers) = (Arc::clone(&self.secrets), Arc::clone(&self.ports.peers));
+        Gate::new(secrets, Arc::clone(account), peers)
+    }
+
     async fn server(
         &self,
         conn: Arc<dyn Conn + Send + Sync>,

@@ -20,6 +20,12 @@ impl Peers {
         let relay = self.own.contains(&address) && self.ports.contains(peer.port());
         relay || self.private && !is_nowhere(address) || !is_denied(address)
     }
+
+    /// Whether a permission may be given. It is for an address; the port counts only when a
+    /// datagram is sent.
+    pub(crate) fn permits(&self, peer: SocketAddr) -> bool {
+        self.own.contains(&peer.ip().to_canonical()) || self.allow(peer)
+    }
 }
 
 fn is_denied(address: IpAddr) -> bool {
@@ -127,6 +133,8 @@ mod tests {
         assert!(allows(false, "192.168.1.5:50003"));
         assert!(allows(false, "[::ffff:192.168.1.5]:50003"));
         assert!(!allows(false, "192.168.1.5:22"));
+        assert!(peers(false).permits("192.168.1.5:0".parse().unwrap()));
+        assert!(!peers(false).permits("192.168.1.6:50003".parse().unwrap()));
     }
 
     #[test]

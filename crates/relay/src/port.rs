@@ -90,8 +90,8 @@ impl Ports {
     }
 }
 
-/// Datagrams to denied peers vanish, and so do theirs: the `turn` crate has no hook that
-/// would let it say so.
+/// Datagrams to denied peers vanish, and so do theirs. A permission for one is refused
+/// before (`gate`); this is what holds when it is not.
 struct RelayedSocket {
     socket: UdpSocket,
     peers: Arc<Peers>,

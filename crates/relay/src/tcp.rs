@@ -23,7 +23,13 @@ use tokio::{
 };
 use webrtc_util::Conn;
 
-use crate::{Blueprint, config::TcpLimits, gate::Gate, metrics::Refusal, port::unsupported};
+use crate::{
+    Blueprint,
+    config::TcpLimits,
+    gate::{Gate, Verdict},
+    metrics::Refusal,
+    port::unsupported,
+};
 
 /// Longest message: what a `turn` server reads at once.
 const MESSAGE_BYTES: usize = 1500;
@@ -58,7 +64,7 @@ async fn serve(stream: TcpStream, client: SocketAddr, blueprint: &Blueprint, lim
     let _ = stream.set_nodelay(true);
     let (read, write) = stream.into_split();
     let account = blueprint.book.account();
-    let gate = Gate::new(Arc::clone(&blueprint.secrets), Arc::clone(&account));
+    let gate = blueprint.gate(&account);
     let ended = Arc::new(Notify::new());
     let connection = Connection {
         read: Mutex::new((read, limits.first)),
@@ -137,9 +143,14 @@ impl Conn for Connection {
                     return Err(error.into());
                 }
             };
-            let mut gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
-            if gate.admits(&buffer[..length], self.client) {
-                return Ok((length, self.client));
+            let verdict = {
+                let mut gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+                gate.judge(&buffer[..length], self.client)
+            };
+            match verdict {
+                Verdict::Pass => return Ok((length, self.client)),
+                Verdict::Drop => {}
+                Verdict::Answer(answer) => drop(self.send_to(&answer, self.client).await?),
             }
         }
     }

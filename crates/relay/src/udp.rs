@@ -9,7 +9,10 @@ use async_trait::async_trait;
 use tokio::net::UdpSocket;
 use webrtc_util::Conn;
 
-use crate::{gate::Gate, port::unsupported};
+use crate::{
+    gate::{Gate, Verdict},
+    port::unsupported,
+};
 
 pub(crate) struct Listener {
     socket: UdpSocket,
@@ -44,9 +47,15 @@ impl Conn for Listener {
             let Ok((length, client)) = self.socket.recv_from(buffer).await else {
                 continue;
             };
-            let mut gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
-            if gate.admits(&buffer[..length], client) {
-                return Ok((length, client));
+            let verdict = {
+                let mut gate = self.gate.lock().unwrap_or_else(PoisonError::into_inner);
+                gate.judge(&buffer[..length], client)
+            };
+            match verdict {
+                Verdict::Pass => return Ok((length, client)),
+                Verdict::Drop => {}
+                // A lost answer is asked for again.
+                Verdict::Answer(answer) => drop(self.socket.send_to(&answer, client).await),
             }
         }
     }

@@ -120,11 +120,72 @@ pub fn known_variables(command: &clap::Command) -> Vec<String> {
 }
 
 fn unknown_variable(name: &str, known: &[String]) -> String {
-    let nearest = known.iter().min_by_key(|known| distance(name, known));
-    let hint = nearest
-        .filter(|known| distance(name, known) <= 4)
-        .map_or_else(String::new, |known| format!(" Did you mean {known}?"));
+    let nearest = nearest(name, known, 4);
+    let hint = nearest.map_or_else(String::new, |known| format!(" Did you mean {known}?"));
     format!("{name} is not a variable of this program.{hint}")
+}
+
+/// The known name that this one was probably meant to be: at most so many letters differ.
+#[must_use]
+pub fn nearest<'a>(name: &str, known: &'a [String], most: usize) -> Option<&'a str> {
+    let nearest = known.iter().min_by_key(|known| distance(name, known));
+    let near = nearest.filter(|known| distance(name, known) <= most);
+    near.map(String::as_str)
+}
+
+/// What clap finds wrong with the values of variables: all of it, where [`parse`] ends at
+/// the first. Yields the variable and the sentence; and what is left when those are ignored.
+pub fn mistakes(
+    command: &clap::Command,
+    values: &[(String, String)],
+) -> (Vec<(String, String)>, Option<clap::ArgMatches>) {
+    use clap::builder::Resettable;
+    let mut found = Vec::new();
+    let mut given: Vec<(String, Option<String>)> = Vec::new();
+    for argument in command.get_arguments() {
+        let variable = argument.get_env().map(|name| name.to_string_lossy());
+        let value = values
+            .iter()
+            .find(|(name, _)| variable.as_deref() == Some(name));
+        let (Some((name, value)), Some(flag)) = (value, argument.get_long()) else {
+            continue;
+        };
+        if argument.get_action().takes_values() {
+            given.push((name.clone(), Some(format!("--{flag}={value}"))));
+        } else {
+            match value.as_str() {
+                "true" => given.push((name.clone(), Some(format!("--{flag}")))),
+                "false" => {}
+                _ => found.push((name.clone(), "either true or false".to_owned())),
+            }
+        }
+    }
+    // The values are arguments now: the process's own variables are somebody else's.
+    let command = command
+        .clone()
+        .mut_args(|argument| argument.env(Resettable::Reset));
+    loop {
+        let arguments = given.iter().filter_map(|(_, argument)| argument.clone());
+        let arguments = std::iter::once(command.get_name().to_owned()).chain(arguments);
+        let error = match command.clone().try_get_matches_from(arguments) {
+            Ok(matches) => return (found, Some(matches)),
+            Err(error) => error,
+        };
+        let shown = error.get(ContextKind::InvalidArg).map(ToString::to_string);
+        let flag = shown.as_deref().and_then(|shown| shown.split(' ').next());
+        let wrong = given.iter().position(|(_, argument)| {
+            let written = argument.as_deref().and_then(|it| it.split('=').next());
+            flag.is_some() && written == flag
+        });
+        let text = without_secret(&error);
+        let Some(wrong) = wrong else {
+            found.push((String::new(), text));
+            return (found, None);
+        };
+        let (name, _) = given.swap_remove(wrong);
+        let text = text.replace(&format!("'{}'", shown.unwrap_or_default()), &name);
+        found.push((name, text));
+    }
 }
 
 /// Levenshtein distance.
@@ -379,6 +440,45 @@ mod tests {
             read(&["--time", "2m"], &[]).unwrap().time,
             Duration::from_secs(120)
         );
+    }
+
+    #[test]
+    fn all_mistakes_are_found_and_what_is_good_is_read() {
+        #[derive(Debug, Parser)]
+        struct Three {
+            #[arg(long, env = "THREE_TIME", default_value = "5s", value_parser = duration)]
+            time: Duration,
+            #[arg(long, env = "THREE_SIZE", default_value = "1", value_parser = bytes)]
+            size: usize,
+            #[arg(long, env = "THREE_KEY", value_name = "SECRET")]
+            key: Option<Secret>,
+            #[arg(long, env = "THREE_FLAG", default_value_t = false)]
+            flag: bool,
+        }
+        let pairs = |pairs: &[(&str, &str)]| -> Vec<_> {
+            let owned = pairs
+                .iter()
+                .map(|(a, b)| ((*a).to_owned(), (*b).to_owned()));
+            owned.collect()
+        };
+        let values = pairs(&[
+            ("THREE_TIME", "soon"),
+            ("THREE_KEY", "hunter2"),
+            ("THREE_FLAG", "yes"),
+            ("THREE_SIZE", "4KiB"),
+        ]);
+        let (found, left) = mistakes(&Three::command(), &values);
+        let mut names: Vec<&str> = found.iter().map(|(name, _)| name.as_str()).collect();
+        names.sort_unstable();
+        assert_eq!(
+            names,
+            ["THREE_FLAG", "THREE_KEY", "THREE_TIME"],
+            "{found:?}"
+        );
+        assert!(!format!("{found:?}").contains("hunter2"), "{found:?}");
+        assert_eq!(*left.unwrap().get_one::<usize>("size").unwrap(), 4096);
+        let (found, left) = mistakes(&Three::command(), &pairs(&[("THREE_FLAG", "true")]));
+        assert!(found.is_empty() && left.unwrap().get_flag("flag"));
     }
 
     #[test]

@@ -16,6 +16,16 @@ pub fn run<F>(log: &LogArgs, service: impl FnOnce() -> F) -> ExitCode
 where
     F: Future<Output = anyhow::Result<()>>,
 {
+    run_to(log, || async {
+        service().await.map(|()| ExitCode::SUCCESS)
+    })
+}
+
+/// As [`run`], for what has an exit code of its own to tell.
+pub fn run_to<F>(log: &LogArgs, service: impl FnOnce() -> F) -> ExitCode
+where
+    F: Future<Output = anyhow::Result<ExitCode>>,
+{
     let outcome = log::init(log).map_err(anyhow::Error::from).and_then(|()| {
         let runtime = tokio::runtime::Builder::new_multi_thread()
             .enable_all()
@@ -25,7 +35,7 @@ where
             .block_on(service())
     });
     match outcome {
-        Ok(()) => ExitCode::SUCCESS,
+        Ok(code) => code,
         Err(error) => fail(&error),
     }
 }

@@ -48,7 +48,8 @@ pub(crate) fn keep(file: &Path, text: &str) -> anyhow::Result<()> {
     open.write_all(text.as_bytes()).with_context(why)
 }
 
-fn new() -> Secret {
+/// 256 random bits, in hexadecimal.
+pub(crate) fn new() -> Secret {
     let mut bytes = [0; 32];
     getrandom::fill(&mut bytes).expect("the system has a source of randomness");
     let text: String = bytes.iter().map(|byte| format!("{byte:02x}")).collect();

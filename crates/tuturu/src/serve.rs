@@ -40,30 +40,30 @@ pub(crate) struct ServeArgs {
         default_value = "0.0.0.0:8080",
         value_name = "ADDRESS"
     )]
-    listen: SocketAddr,
+    pub(crate) listen: SocketAddr,
 
     /// Address under which callers reach the relay [default: this machine's first one].
     #[arg(long, env = "TUTURU_PUBLIC_IP", value_name = "IP")]
-    public_ip: Option<IpAddr>,
+    pub(crate) public_ip: Option<IpAddr>,
 
     /// Folder to keep generated secrets in, so that calls survive a restart.
     #[arg(long, env = "TUTURU_STATE_DIR", value_name = "FOLDER")]
-    state_dir: Option<PathBuf>,
+    pub(crate) state_dir: Option<PathBuf>,
 
     #[command(flatten)]
-    tls: TlsArgs,
+    pub(crate) tls: TlsArgs,
     #[command(flatten)]
-    page: StaticArgs,
+    pub(crate) page: StaticArgs,
     #[command(flatten)]
-    signaling: SignalingArgs,
+    pub(crate) signaling: SignalingArgs,
     #[command(flatten)]
-    issuer: IssuerArgs,
+    pub(crate) issuer: IssuerArgs,
     #[command(flatten)]
-    relay: RelayArgs,
+    pub(crate) relay: RelayArgs,
     #[command(flatten)]
-    http: HttpArgs,
+    pub(crate) http: HttpArgs,
     #[command(flatten)]
-    admin: AdminArgs,
+    pub(crate) admin: AdminArgs,
 }
 
 pub(crate) async fn run(mut args: ServeArgs) -> anyhow::Result<()> {
