@@ -66,6 +66,8 @@ pub(crate) struct View<'a> {
     pub(crate) now: u64,
     /// Whether somebody with a live socket sits opposite, and can resume.
     pub(crate) opposite: Option<bool>,
+    /// Whether pages are asked how their calls come about.
+    pub(crate) reports: bool,
     /// What those who sit under a name are called.
     pub(crate) names: &'a HashMap<SeatId, Arc<str>>,
 }

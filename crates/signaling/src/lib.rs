@@ -35,7 +35,7 @@ use tokio::{
     sync::{mpsc, oneshot},
 };
 
-pub use config::SignalingArgs;
+pub use config::{CallReports, SignalingArgs};
 pub use ice::{InProcess, Issued, IssuerLink};
 
 use crate::{
@@ -100,7 +100,13 @@ impl Signaling {
             throttle: args.throttle(),
         };
         let max_peers = args.dialects.max_peers;
-        let hub = hub::spawn(limits, max_peers, Arc::clone(&tokens), metrics.clone());
+        let hub = hub::spawn(
+            limits,
+            max_peers,
+            args.call_reports == CallReports::On,
+            Arc::clone(&tokens),
+            metrics.clone(),
+        );
         let robots = Robots::open(&args.dialects)?;
         tokio::spawn(reload_on_hangup(
             signal(SignalKind::hangup())?,
