@@ -18,7 +18,8 @@ check: tools ## everything that can be said without running it
 	cd web && npm run --silent check
 	cd docs/tools && npm run --silent check
 	$(CARGO) deny --locked check bans licenses sources
-	shellcheck .ci/run deploy/install-tools examples/robot/venv
+	shellcheck .ci/run deploy/install-tools deploy/prometheus/check examples/robot/venv
+	deploy/prometheus/check
 
 test: tools robot-tools ## unit, story, property, golden, service and browser tests
 	cd web && npm test --silent
