@@ -18,8 +18,9 @@ check: tools ## everything that can be said without running it
 	cd web && npm run --silent check
 	cd docs/tools && npm run --silent check
 	$(CARGO) deny --locked check bans licenses sources
-	shellcheck .ci/run deploy/install-tools deploy/check-units examples/robot/venv
+	shellcheck .ci/run deploy/install-tools deploy/check-units deploy/prometheus/check examples/robot/venv
 	deploy/check-units
+	deploy/prometheus/check
 
 test: tools robot-tools ## unit, story, property, golden, service and browser tests
 	cd web && npm test --silent

@@ -144,6 +144,7 @@ const refused = (call, { code, retryAfterMs }, now) => {
     "invalid-message": "server",
     "not-in-room": "server",
     "too-large": "server",
+    "invalid-report": "server",
     unavailable: "server",
     unknown: "server",
   };

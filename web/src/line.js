@@ -5,6 +5,7 @@ import { Delivery } from "./delivery.js";
 import { Peer } from "./peer.js";
 import * as wire from "./protocol.js";
 import { PLENTY, digest, thriftAfter } from "./quality.js";
+import { Report } from "./report.js";
 import { Signaling } from "./signaling.js";
 
 /**
@@ -23,7 +24,7 @@ import { Signaling } from "./signaling.js";
  * @typedef {import("./signaling.js").Surroundings & import("./peer.js").Surroundings & { now: () => number,
  *   randomName: () => string }} Surroundings
  * @typedef {{ url: string, on: (happening: LineHappening) => void, storage: Pick<Storage, "getItem" | "setItem" | "removeItem">,
- *   relayOnly?: boolean, onEnd?: () => void, surroundings: Surroundings }} LineOptions
+ *   relayOnly?: boolean, mayReport?: boolean, onEnd?: () => void, surroundings: Surroundings }} LineOptions
  */
 
 const TOKEN = "tuturu-resume";
@@ -70,6 +71,8 @@ export class Line {
   #gone = false;
   /** What is still to be said after the hang-up. @type {string[] | null} */
   #farewell = null;
+  /** Undecided before the server has said whether it wants one. @type {Report | null | undefined} */
+  #report;
   #options;
   #delivery;
   #signaling;
@@ -127,6 +130,7 @@ export class Line {
 
   /** For good. */
   hangUp() {
+    this.#over();
     const { storage, surroundings } = this.#options;
     const token = storage.getItem(TOKEN);
     storage.removeItem(TOKEN);
@@ -143,6 +147,7 @@ export class Line {
 
   /** The page goes away; its seat is kept for a reload. */
   close() {
+    this.#report?.takes("none");
     this.#signaling.end();
     this.#end();
   }
@@ -185,6 +190,7 @@ export class Line {
       case "peer-back":
         this.#present = true;
         this.#resumes = message.peerResumes;
+        this.#report?.met(this.#options.surroundings.now());
         on({ type: "peer-back" });
         return this.#catchUp();
       case "peer-away":
@@ -220,7 +226,7 @@ export class Line {
   }
 
   /** @param {Extract<import("./protocol.js").ServerMessage, { type: "joined" }>} joined */
-  #joined({ iceServers, relayOnly, resume, offerer, peerPresent, peerResumes, resumed }) {
+  #joined({ iceServers, relayOnly, resume, offerer, peerPresent, peerResumes, resumed, reports }) {
     this.#options.storage.setItem(TOKEN, resume);
     this.#iceServers = iceServers;
     this.#relayOnly ||= relayOnly;
@@ -228,6 +234,13 @@ export class Line {
     this.#setOfferer(offerer);
     this.#present = peerPresent;
     this.#resumes = peerResumes;
+    const { mayReport, surroundings } = this.#options;
+    if (this.#report === undefined) {
+      // A page that was loaded anew in the middle of a call does not know when the call began.
+      const knows = !resumed || !peerPresent;
+      this.#report = reports && mayReport && knows ? new Report((report) => this.#signaling.send(wire.report(report))) : null;
+    }
+    if (peerPresent) this.#report?.met(surroundings.now());
     this.#options.on({ type: "joined", offerer, peerPresent, resumed });
     if (!peerPresent) return;
     if (resumed && !peerResumes && !this.#peer) {
@@ -239,6 +252,7 @@ export class Line {
   }
 
   #left() {
+    this.#over();
     this.#present = this.#gone = false;
     this.#delivery.forget();
     this.#drop();
@@ -252,6 +266,7 @@ export class Line {
     this.#setOfferer(true);
     this.#present = true;
     this.#resumes = resumes;
+    this.#report?.met(surroundings.now());
     on({ type: "peer-joined" });
     if (this.#peer?.state === "connected" && resumes) {
       // The server lost its memory and both sides joined anew: the page opposite may be the one that is connected.
@@ -290,6 +305,8 @@ export class Line {
             return this.#send(event.message, event.data);
           case "state":
             if (this.#gone && event.state === "failed") return this.#left();
+            if (event.state === "connected") this.#report?.connected(surroundings.now());
+            if (event.state === "failed") this.#over();
             return on({ type: "media", state: event.state });
           case "remote":
             return on({ type: "remote", tracks: event.tracks });
@@ -351,7 +368,7 @@ export class Line {
   #refused({ code, text, retryAfterMs }) {
     // While in a room these mean one lost message, which is sent again.
     if (this.#peer && (code === "invalid-message" || code === "too-large" || code === "not-in-room")) return;
-    if (code === "unavailable") return;
+    if (code === "unavailable" || code === "invalid-report") return;
     this.#target = null;
     if (code === "replaced") this.#drop();
     this.#signaling.rest();
@@ -429,6 +446,7 @@ export class Line {
         if (this.#peer !== peer) return;
         const { counters, sample } = digest([...reports.values()], this.#counters, now());
         this.#counters = counters;
+        this.#report?.takes(sample.path ?? "none");
         this.#options.on({ type: "stats", sample });
         this.#spare(sample.availableKbps);
       }
@@ -443,6 +461,11 @@ export class Line {
     if (this.#thrift.audioOnly === before) return;
     this.#save();
     this.#options.on({ type: "bandwidth", audioOnly: this.#thrift.audioOnly });
+  }
+
+  /** The call is given up, or was never one. */
+  #over() {
+    this.#report?.over(this.#peer?.obstacle ?? "no-answer", this.#options.surroundings.now());
   }
 
   #drop() {

@@ -77,6 +77,15 @@ export class Peer {
     return this.#state;
   }
 
+  /** What stands in the way of a connection that does not come about. @returns {import("./report.js").Obstacle} */
+  get obstacle() {
+    const { iceConnectionState, localDescription, remoteDescription } = this.pc;
+    if (!remoteDescription) return "no-answer";
+    if (iceConnectionState === "connected" || iceConnectionState === "completed") return "dtls";
+    const relays = /"turns?:/.test(JSON.stringify(this.pc.getConfiguration().iceServers ?? []));
+    return relays && !localDescription?.sdp.includes(" typ relay") ? "no-relay" : "ice";
+  }
+
   /** Who is not the offerer any more, or is now. @param {boolean} offerer */
   setOfferer(offerer) {
     this.negotiation.offerer = offerer;

@@ -6,10 +6,10 @@
  * @typedef {"offer" | "answer" | "ice-candidate" | "peer-message"} RelayedType
  * @typedef {{ type: RelayedType, data: unknown, mark: Mark | null }} Relayed
  * @typedef {"invalid-pin" | "invalid-call" | "room-full" | "rate-limited" | "invalid-message" | "not-in-room"
- *   | "too-large" | "replaced" | "unavailable" | "unknown"} ErrorCode
+ *   | "too-large" | "invalid-report" | "replaced" | "unavailable" | "unknown"} ErrorCode
  * @typedef {Relayed
  *   | { type: "joined", iceServers: RTCIceServer[], relayOnly: boolean, resume: string, offerer: boolean,
- *       peerPresent: boolean, peerResumes: boolean, resumed: boolean }
+ *       peerPresent: boolean, peerResumes: boolean, resumed: boolean, reports: boolean }
  *   | { type: "peer-joined", resume: string, peerResumes: boolean }
  *   | { type: "peer-back", peerResumes: boolean }
  *   | { type: "peer-left" | "peer-away" | "pong" }
@@ -22,7 +22,8 @@
  */
 
 const ERROR_CODES = /** @type {const} */ ([
-  "invalid-pin", "invalid-call", "room-full", "rate-limited", "invalid-message", "not-in-room", "too-large", "replaced", "unavailable",
+  "invalid-pin", "invalid-call", "room-full", "rate-limited", "invalid-message", "not-in-room", "too-large", "invalid-report", "replaced",
+  "unavailable",
 ]);
 
 /** @param {unknown} value @returns {Record<string, unknown>} */
@@ -62,6 +63,7 @@ export const parse = (text) => {
         peerPresent: data["peerPresent"] === true,
         peerResumes,
         resumed: data["resumed"] === true,
+        reports: data["reports"] === true,
       };
     case "offer":
     case "answer":
@@ -107,6 +109,9 @@ export const relayed = (type, data, mark) => JSON.stringify({ type, data, ...mar
 
 /** @param {Mark} mark */
 export const ack = (mark) => JSON.stringify({ type: "ack", ...mark });
+
+/** @param {import("./report.js").CallReport} data */
+export const report = (data) => JSON.stringify({ type: "report", data });
 
 export const PING = '{"type":"ping"}';
 export const LEAVE = '{"type":"leave"}';

@@ -87,6 +87,7 @@ export class Session {
       url: `${protocol}//${location.host}/ws`,
       storage: sessionStorage,
       relayOnly: settings.relayOnly,
+      mayReport: Reflect.get(navigator, "globalPrivacyControl") !== true,
       on: (happening) => {
         this.#view.hear(happening);
         this.#happen(happening);

@@ -39,6 +39,8 @@ test("every frame of this page is its golden file", () => {
     "client-ice-candidate": relayed("ice-candidate"),
     "client-peer-message": wire.relayed("peer-message", { kind: "hello" }, mark),
     "client-ack": wire.ack(mark),
+    "client-report": wire.report({ outcome: "connected", reason: "none", setup_bucket: 1000, path: "relayed" }),
+    "client-report-failed": wire.report({ outcome: "failed", reason: "no-relay", setup_bucket: null, path: "none" }),
     "client-ping": wire.PING,
     "client-leave": wire.LEAVE,
   };
@@ -53,6 +55,7 @@ test("the reply to a join says everything that the page acts on", () => {
   assert.equal(joined.relayOnly, true);
   assert.equal(joined.peerPresent, true);
   assert.equal(joined.offerer, false);
+  assert.equal(joined.reports, true);
   assert.equal(joined.iceServers.length, 2);
 });
 

@@ -35,6 +35,16 @@ impl Access {
         let help = "Requests for TURN credentials, by outcome.";
         let options = Opts::new("tuturu_issuer_requests_total", help);
         let requests = IntCounterVec::new(options, &["outcome"])?;
+        // An alert counts these: a counter that appears with its first event hides it.
+        for outcome in [
+            "issued",
+            "listed",
+            "internal",
+            "rate-limited",
+            "unavailable",
+        ] {
+            requests.with_label_values(&[outcome]);
+        }
         registry.register(Box::new(requests.clone()))?;
         let rates = Rates::new(Rate::new(per_minute, Duration::from_secs(60), per_minute));
         Ok(Self {

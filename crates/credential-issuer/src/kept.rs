@@ -69,7 +69,7 @@ impl Kept {
         metrics: ProviderMetrics,
         fetch: Fetch,
     ) -> Self {
-        metrics.breaker(name, State::Closed);
+        metrics.expect(name);
         Self {
             name,
             fetch,

@@ -74,9 +74,28 @@ impl ProviderMetrics {
         let help = "Circuit breaker of an ICE provider: 0 closed, 1 half-open, 2 open.";
         let options = Opts::new("tuturu_issuer_provider_breaker_state", help);
         let breaker = IntGaugeVec::new(options, &["provider"])?;
+        requests.with_label_values(&[ProviderName::None.as_str(), Outcome::StunOnly.as_str()]);
         registry.register(Box::new(requests.clone()))?;
         registry.register(Box::new(breaker.clone()))?;
         Ok(Self { requests, breaker })
+    }
+
+    /// That provider may be asked: an alert counts how it fails, and a counter that appears
+    /// with its first event hides it.
+    pub(crate) fn expect(&self, provider: ProviderName) {
+        for outcome in [
+            Outcome::Fetched,
+            Outcome::Timeout,
+            Outcome::Unreachable,
+            Outcome::Status,
+            Outcome::Redirect,
+            Outcome::TooLarge,
+            Outcome::Malformed,
+        ] {
+            let labels = [provider.as_str(), outcome.as_str()];
+            self.requests.with_label_values(&labels);
+        }
+        self.breaker(provider, State::Closed);
     }
 
     pub(crate) fn count(&self, provider: ProviderName, outcome: Outcome) {

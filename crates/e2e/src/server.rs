@@ -11,7 +11,7 @@ use tokio::{
     time::timeout,
 };
 
-use crate::binary;
+use crate::{ask::get_until, binary};
 
 const START: Duration = Duration::from_secs(30);
 
@@ -76,6 +76,17 @@ impl Server {
         self.log = log;
         self.admin = admin;
         Ok(())
+    }
+
+    /// Waits until its metrics have that line.
+    ///
+    /// # Errors
+    /// When they have not in time; shows them as they are.
+    pub async fn counts(&self, line: &str) -> anyhow::Result<()> {
+        let admin = self.admin.trim_start_matches("http://");
+        let admin = admin.trim_end_matches("/metrics");
+        let counted = |text: &str| text.lines().any(|counted| counted == line);
+        get_until(admin, "/metrics", counted).await.map(|_| ())
     }
 
     /// Asks it to stop; everything it logged.

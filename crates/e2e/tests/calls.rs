@@ -99,6 +99,15 @@ async fn two_people_with_the_same_pin_see_and_hear_each_other() -> Result<()> {
         .bob
         .until("document.documentElement.dataset.path === 'direct'")
         .await?;
+    let server = &scene.server;
+    server
+        .counts("tuturu_signaling_calls_started_total 1")
+        .await?;
+    server
+        .counts(&reported("connected", "direct", "none", 2))
+        .await?;
+    let setup = "tuturu_signaling_call_setup_seconds_count{path=\"direct\"} 2";
+    server.counts(setup).await?;
     scene.ann.act("hang-up").await?;
     scene.ann.screen("ended").await?;
     scene.bob.screen("ended").await?;
@@ -144,6 +153,8 @@ async fn a_relayed_call_goes_through_the_embedded_relay() -> Result<()> {
             .until("document.documentElement.dataset.path === 'relayed'")
             .await?;
     }
+    let relayed = reported("connected", "relayed", "none", 2);
+    scene.server.counts(&relayed).await?;
     scene.quiet().await?;
     scene.end().await
 }
@@ -163,6 +174,8 @@ async fn without_a_relay_a_relayed_call_does_not_connect() -> Result<()> {
         .bob
         .until("document.documentElement.dataset.media === 'failed'")
         .await?;
+    let failed = reported("failed", "none", "no-relay", 2);
+    scene.server.counts(&failed).await?;
     scene.end().await
 }
 
@@ -449,6 +462,44 @@ async fn who_said_no_can_say_yes_in_the_page_itself() -> Result<()> {
     ensure!(complaints.is_empty(), "on the console: {complaints:?}");
     ann.close().await?;
     server.stop().await?;
+    Ok(())
+}
+
+/// So many sides have told that their call came about like this.
+fn reported(outcome: &str, path: &str, reason: &str, sides: u32) -> String {
+    let labels = format!("outcome=\"{outcome}\",path=\"{path}\",reason=\"{reason}\"");
+    format!("tuturu_signaling_call_reports_total{{{labels}}} {sides}")
+}
+
+#[tokio::test]
+async fn who_is_not_asked_or_wants_privacy_tells_nothing() -> Result<()> {
+    for (arguments, told) in [(&[][..], 1), (&["--call-reports", "off"], 0)] {
+        let scene = Scene::set(arguments).await?;
+        scene.ann.go(&scene.server.page).await?;
+        scene
+            .ann
+            .run("Object.defineProperty(navigator, 'globalPrivacyControl', { value: true })")
+            .await?;
+        scene.ann.type_pin("204064").await?;
+        scene.ann.act("join").await?;
+        scene.ann.screen("waiting").await?;
+        scene.bob.go(&scene.server.page).await?;
+        scene.bob.type_pin("204064").await?;
+        scene.bob.act("join").await?;
+        scene.connected().await?;
+        for person in [&scene.ann, &scene.bob] {
+            // By now a page has told, or never does.
+            person
+                .until("document.documentElement.dataset.path === 'direct'")
+                .await?;
+        }
+        scene.ann.act("hang-up").await?;
+        scene.bob.screen("ended").await?;
+        let direct = reported("connected", "direct", "none", told);
+        scene.server.counts(&direct).await?;
+        scene.quiet().await?;
+        scene.end().await?;
+    }
     Ok(())
 }
 

@@ -1,51 +1,15 @@
 //! The services as processes of their own, meeting on the wire.
 
-use std::{process::Stdio, time::Duration};
+use std::time::Duration;
 
 use anyhow::{Context as _, Result, ensure};
+use e2e::Service;
 use futures_util::{SinkExt as _, StreamExt as _};
 use serde_json::Value;
-use tokio::{
-    io::{AsyncBufReadExt as _, BufReader},
-    net::TcpStream,
-    process::{Child, Command},
-    time::timeout,
-};
+use tokio::{net::TcpStream, time::timeout};
 use tokio_tungstenite::{client_async, tungstenite::Message};
 
 const TOKEN: &str = "the internal token of the tests";
-
-/// Starts a binary on a free port; it logs its address when it serves.
-async fn start(name: &str, arguments: &[&str]) -> Result<(Child, String)> {
-    let mut child = Command::new(e2e::binary(name)?)
-        .args([
-            "--listen",
-            "127.0.0.1:0",
-            "--admin-listen",
-            "127.0.0.1:0",
-            "--log-format",
-            "json",
-        ])
-        .args(arguments)
-        .stderr(Stdio::piped())
-        .kill_on_drop(true)
-        .spawn()?;
-    let stderr = child.stderr.take().context("no log")?;
-    let mut lines = BufReader::new(stderr).lines();
-    let address = async {
-        while let Some(line) = lines.next_line().await? {
-            let event: Value =
-                serde_json::from_str(&line).with_context(|| format!("not JSON: {line}"))?;
-            if event["message"] == "serving" {
-                return Ok(event["address"].as_str().unwrap_or_default().to_owned());
-            }
-        }
-        anyhow::bail!("{name} ended")
-    };
-    let address = timeout(Duration::from_secs(20), address).await??;
-    tokio::spawn(async move { while let Ok(Some(_)) = lines.next_line().await {} });
-    Ok((child, address))
-}
 
 async fn ice_servers(signaling: &str) -> Result<Value> {
     let stream = TcpStream::connect(signaling).await?;
@@ -70,8 +34,8 @@ async fn signaling_hands_out_what_the_issuer_issues_and_goes_on_without_it() -> 
         "--internal-token",
         TOKEN,
     ];
-    let (mut issuer, address) = start("credential-issuer", &issuer).await?;
-    let url = format!("http://{address}/");
+    let mut issuer = Service::start("credential-issuer", &issuer).await?;
+    let url = format!("http://{}/", issuer.address);
     let arguments = [
         "--issuer-url",
         &url,
@@ -80,20 +44,20 @@ async fn signaling_hands_out_what_the_issuer_issues_and_goes_on_without_it() -> 
         "--fallback-stun-uris",
         "stun:fallback.example:3478",
     ];
-    let (_signaling, signaling) = start("signaling", &arguments).await?;
-    let servers = ice_servers(&signaling).await?;
+    let signaling = Service::start("signaling", &arguments).await?;
+    let servers = ice_servers(&signaling.address).await?;
     ensure!(
         servers[0]["urls"][0] == uris && servers[0]["credential"].is_string(),
         "{servers}"
     );
 
-    let (_other, other) = start("signaling", &arguments).await?;
-    issuer.kill().await?;
+    let other = Service::start("signaling", &arguments).await?;
+    issuer.child.kill().await?;
     ensure!(
-        ice_servers(&signaling).await?[0]["credential"].is_string(),
+        ice_servers(&signaling.address).await?[0]["credential"].is_string(),
         "credentials that are still good"
     );
-    let servers = ice_servers(&other).await?;
+    let servers = ice_servers(&other.address).await?;
     ensure!(
         servers[0]["urls"][0] == "stun:fallback.example:3478",
         "{servers}"
@@ -104,8 +68,8 @@ async fn signaling_hands_out_what_the_issuer_issues_and_goes_on_without_it() -> 
 #[tokio::test]
 async fn the_page_is_a_service_of_its_own() -> Result<()> {
     use tokio::io::{AsyncReadExt as _, AsyncWriteExt as _};
-    let (_page, address) = start("static-asset", &[]).await?;
-    let mut stream = TcpStream::connect(&address).await?;
+    let page = Service::start("static-asset", &[]).await?;
+    let mut stream = TcpStream::connect(&page.address).await?;
     stream
         .write_all(b"GET / HTTP/1.1\r\nHost: here\r\nConnection: close\r\n\r\n")
         .await?;

@@ -5,11 +5,13 @@
 //! pages can call each other in either order.
 
 mod client;
+mod report;
 mod server;
 
 pub use client::{
     CallError, ClientMessage, Mark, Relayed, RelayedKind, Resume, RoomName, says_resume,
 };
+pub use report::{FailureReason, Path, REPORT_BYTES, Report, SETUP_BUCKETS_MS, SetupBucket};
 pub use server::{ErrorMessage, Joined, PeerJoined, Resumable, ServerMessage};
 
 /// Longest `data` of a `peer-message`, in bytes of JSON.

@@ -39,6 +39,8 @@ pub(crate) struct Entry {
 
 impl Book {
     pub(crate) fn new(most: usize, most_of_source: usize, metrics: Metrics) -> Self {
+        let limit = i64::try_from(most).unwrap_or(i64::MAX);
+        metrics.allocations_limit.set(limit);
         Self {
             of_source: Mutex::default(),
             total: AtomicUsize::new(0),

@@ -4,6 +4,7 @@
 //! The rule: everything here is about *being a service*; nothing here knows of calls.
 
 pub mod admin;
+pub mod certificate;
 pub mod client;
 pub mod config;
 pub mod crowd;

@@ -2,7 +2,7 @@
 
 use std::{num::NonZeroUsize, path::PathBuf, time::Duration};
 
-use clap::Args;
+use clap::{Args, ValueEnum};
 use rooms::throttle::ThrottleLimits;
 use service::{
     config::{Secret, bytes, duration},
@@ -145,6 +145,11 @@ pub struct SignalingArgs {
     )]
     pub waiting_rooms: usize,
 
+    /// Whether pages tell how their calls came about, in closed sets; `off` asks for nothing
+    /// and counts nothing. See docs/privacy.md.
+    #[arg(long, env = "TUTURU_CALL_REPORTS", value_enum, default_value = "on")]
+    pub call_reports: CallReports,
+
     /// Secret that signs resume tokens (16 bytes or more). Without one, calls cannot be
     /// resumed after a restart of this process.
     #[arg(
@@ -256,6 +261,15 @@ pub struct DialectArgs {
         value_name = "N"
     )]
     pub party_capacity: usize,
+}
+
+/// Whether pages tell how their calls came about.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
+pub enum CallReports {
+    /// They are asked to.
+    On,
+    /// They are not, and what they tell is not counted.
+    Off,
 }
 
 impl SignalingArgs {

@@ -68,6 +68,8 @@ pub(crate) struct View<'a> {
     pub(crate) opposite: Option<bool>,
     /// Of peers by id: whether that somebody left is any of its business.
     pub(crate) tells_leave: bool,
+    /// Whether pages are asked how their calls come about.
+    pub(crate) reports: bool,
     /// What those who sit under a name are called.
     pub(crate) names: &'a HashMap<SeatId, Arc<str>>,
 }

@@ -7,11 +7,13 @@ mod robot;
 
 use std::{
     collections::HashMap,
+    num::NonZeroUsize,
     sync::Arc,
     time::{Duration, Instant, SystemTime, UNIX_EPOCH},
 };
 
-use protocol::call::ServerMessage;
+use lru::LruCache;
+use protocol::call::{CallError, Report, ServerMessage};
 use rooms::{Claim, Effect, Enter, Event, Limits, PeerId, Recipient, RoomKey, Rooms, SeatId};
 use tokio::sync::{mpsc, oneshot};
 
@@ -29,6 +31,8 @@ use crate::{
 
 /// Commands that may wait for the hub; a socket whose command finds no room waits itself.
 const QUEUE: usize = 1024;
+/// Seats that are remembered to have reported. What is forgotten is old.
+const REPORTED: NonZeroUsize = NonZeroUsize::new(10_000).expect("not zero");
 
 /// What a socket, or the operator, wants of the hub.
 pub(crate) enum Command {
@@ -42,6 +46,8 @@ pub(crate) enum Command {
         room: RoomKey,
         message: Spoken,
     },
+    /// A page tells how its call came about.
+    Report { peer: PeerId, report: Report },
     /// A client gives its seat up.
     Leave { peer: PeerId, room: RoomKey },
     /// A socket is gone.
@@ -82,14 +88,18 @@ struct Hub {
     names: HashMap<SeatId, Arc<str>>,
     directory: peers::Directory,
     robots: Robots,
+    /// Seats that have told; `None` when nobody is asked.
+    reported: Option<LruCache<SeatId, ()>>,
     tokens: Arc<Tokens>,
     metrics: Metrics,
 }
 
-/// Starts the hub, for so many peers by id whose cards weigh so much; it ends when the last sender is gone.
+/// Starts the hub, for so many peers by id whose cards weigh so much; it ends when the last
+/// sender is gone.
 pub(crate) fn spawn(
     limits: Limits,
     peers: (usize, usize),
+    reports: bool,
     robots: Robots,
     tokens: Arc<Tokens>,
     metrics: Metrics,
@@ -101,6 +111,7 @@ pub(crate) fn spawn(
         names: HashMap::new(),
         directory: peers::Directory::new(peers.0, peers.1),
         robots,
+        reported: reports.then(|| LruCache::new(REPORTED)),
         tokens,
         metrics,
     };
@@ -165,6 +176,7 @@ impl Hub {
                     message,
                 });
             }
+            Command::Report { peer, report } => self.report(peer, report),
             Command::Leave { peer, room } => self.happened(Event::Leave { peer, room }),
             Command::Closed { peer } => self.gone(peer),
             Command::Peers(peer, wish) => self.peers(peer, *wish),
@@ -228,6 +240,7 @@ impl Hub {
             now: unix_now(),
             opposite: opposite.map(|peer| peer.speaker.resumable()),
             tells_leave: matches!(effect, Effect::Left { .. }) && self.tells_leave(to, room),
+            reports: self.reported.is_some(),
             names: &self.names,
         };
         let peer = self.peers.get_mut(&to)?;
@@ -238,6 +251,26 @@ impl Hub {
         let leave = heard.leave;
         deliver(&peer.outbox, heard);
         leave.then(|| (to, room.clone()))
+    }
+
+    /// Counted at once, and once for each seat. A page that joined before the operator
+    /// switched reports off is not told of it.
+    fn report(&mut self, peer: PeerId, report: Report) {
+        let Some(reported) = &mut self.reported else {
+            return;
+        };
+        let Some(Peer { outbox, speaker }) = self.peers.get(&peer) else {
+            return;
+        };
+        let Speaker::Call(page) = speaker else {
+            return;
+        };
+        let first = |seat: &SeatId| reported.put(*seat, ()).is_none();
+        if page.reporter().filter(first).is_some() {
+            self.metrics.report(report);
+        } else {
+            deliver(outbox, page.refused(CallError::InvalidReport, None));
+        }
     }
 
     /// Who a socket turned out to be; false when it is gone already.
@@ -273,7 +306,13 @@ impl Hub {
     fn count(&self, effect: &Effect<Spoken>) {
         match effect {
             Effect::Seated { resumed: true, .. } => self.metrics.join("resumed"),
-            Effect::Seated { .. } => self.metrics.join("seated"),
+            Effect::Seated { peer, others, .. } => {
+                self.metrics.join("seated");
+                let speaker = self.peers.get(peer).map(|peer| &peer.speaker);
+                if matches!(speaker, Some(Speaker::Call(_))) {
+                    self.metrics.call(!others.is_empty());
+                }
+            }
             Effect::Refused { refusal, .. } => self.metrics.join(match refusal {
                 rooms::Refusal::Full => "full",
                 rooms::Refusal::Throttled { .. } => "throttled",

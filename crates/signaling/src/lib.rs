@@ -35,7 +35,7 @@ use tokio::{
     sync::{mpsc, oneshot},
 };
 
-pub use config::SignalingArgs;
+pub use config::{CallReports, SignalingArgs};
 pub use ice::{InProcess, Issued, IssuerLink};
 
 use crate::{
@@ -104,6 +104,7 @@ impl Signaling {
             limits,
             // Everybody gets all cards in one frame, which must fit into half an outbox.
             (args.dialects.max_peers, args.outbox_bytes / 2),
+            args.call_reports == CallReports::On,
             robots.clone(),
             Arc::clone(&tokens),
             metrics.clone(),

@@ -92,7 +92,8 @@ async fn run(config: &Config) -> anyhow::Result<()> {
 
     let listener = bind(config.listen, "--listen").await?;
     let admin_listener = bind(config.admin.admin_listen, "--admin-listen").await?;
-    tracing::info!(address = %listener.local_addr()?, "serving");
+    let (address, probes) = (listener.local_addr()?, admin_listener.local_addr()?);
+    tracing::info!(%address, admin = %probes, "serving");
     admin.readiness().set(true);
     tokio::spawn(admin.serve(admin_listener, shutdown.clone()));
     let server = Server {

@@ -5,6 +5,7 @@ use std::{net::SocketAddr, process::ExitCode};
 use clap::Parser;
 use service::{
     admin::{Admin, AdminArgs},
+    certificate::CertificateArgs,
     config,
     http::{HttpArgs, Server, serve},
     lifecycle::{self, bind},
@@ -33,6 +34,8 @@ struct Config {
     #[command(flatten)]
     admin: AdminArgs,
     #[command(flatten)]
+    certificate: CertificateArgs,
+    #[command(flatten)]
     log: LogArgs,
 }
 
@@ -44,6 +47,7 @@ fn main() -> ExitCode {
 async fn run(config: &Config) -> anyhow::Result<()> {
     let shutdown = Shutdown::on_signals()?;
     let admin = Admin::new()?;
+    config.certificate.watch(admin.registry())?;
     let assets = Assets::load(&config.page, admin.registry())?;
     let listener = bind(config.listen, "--listen").await?;
     let admin_listener = bind(config.admin.admin_listen, "--admin-listen").await?;

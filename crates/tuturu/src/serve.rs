@@ -14,6 +14,7 @@ use credential_issuer::{
 use relay::RelayArgs;
 use service::{
     admin::{Admin, AdminArgs},
+    certificate,
     http::{HttpArgs, Server, error::recover_found, serve},
     lifecycle::bind,
     shutdown::Shutdown,
@@ -85,6 +86,9 @@ pub(crate) async fn run(mut args: ServeArgs) -> anyhow::Result<()> {
 
     let shutdown = Shutdown::on_signals()?;
     let mut admin = Admin::new()?;
+    if let Some(expiry) = https.as_ref().and_then(|https| https.expiry) {
+        certificate::tell(expiry, admin.registry())?;
+    }
     let relay = relay::start(
         &args.relay,
         exposed(&turn_secrets),
@@ -162,7 +166,7 @@ pub(crate) async fn run(mut args: ServeArgs) -> anyhow::Result<()> {
     };
     let https = async {
         if let Some(listener) = https_listener {
-            server(listener, https).await;
+            server(listener, https.map(|https| https.config)).await;
         }
     };
     let drain = async {

@@ -12,6 +12,7 @@ use rustls::{
     ServerConfig,
     pki_types::{CertificateDer, PrivateKeyDer, pem::PemObject as _},
 };
+use service::certificate;
 
 use crate::secrets;
 
@@ -51,12 +52,19 @@ pub(crate) struct TlsArgs {
     pub(crate) private_key: Option<PathBuf>,
 }
 
+/// What the https listener needs.
+pub(crate) struct Https {
+    pub(crate) config: Arc<ServerConfig>,
+    /// When the certificate expires, in unix seconds.
+    pub(crate) expiry: Option<i64>,
+}
+
 /// The set-up of the https listener; `None` without https.
 pub(crate) fn config(
     args: &TlsArgs,
     state: Option<&Path>,
     addresses: &[IpAddr],
-) -> anyhow::Result<Option<Arc<ServerConfig>>> {
+) -> anyhow::Result<Option<Https>> {
     if !args.https {
         return Ok(None);
     }
@@ -67,6 +75,7 @@ pub(crate) fn config(
     let chain: Vec<_> = CertificateDer::pem_slice_iter(chain.as_bytes())
         .collect::<Result<_, _>>()
         .context("the certificate is not PEM")?;
+    let expiry = chain.first().and_then(certificate::expiry);
     let key =
         PrivateKeyDer::from_pem_slice(key.as_bytes()).context("the private key is not PEM")?;
     let provider = Arc::new(rustls::crypto::ring::default_provider());
@@ -78,7 +87,8 @@ pub(crate) fn config(
         .context("certificate and private key do not fit together")?;
     // WebSockets are upgraded HTTP/1.1 connections.
     config.alpn_protocols = vec![b"http/1.1".to_vec()];
-    Ok(Some(Arc::new(config)))
+    let config = Arc::new(config);
+    Ok(Some(Https { config, expiry }))
 }
 
 fn read(file: &Path) -> anyhow::Result<String> {

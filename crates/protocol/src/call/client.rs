@@ -5,7 +5,7 @@ use std::borrow::Cow;
 use serde::{Deserialize, Deserializer};
 use serde_json::value::RawValue;
 
-use super::{EPOCH_CHARACTERS, PEER_MESSAGE_BYTES, TOKEN_CHARACTERS};
+use super::{EPOCH_CHARACTERS, PEER_MESSAGE_BYTES, REPORT_BYTES, Report, TOKEN_CHARACTERS};
 use crate::pin::{CallId, InvalidCallId, InvalidPin, Pin};
 
 /// One message of a page.
@@ -22,6 +22,8 @@ pub enum ClientMessage<'a> {
     Relay(Relayed<'a>),
     /// `ack`: everything of that epoch up to that number has arrived.
     Ack(Mark<'a>),
+    /// `report`: how the call came about. It goes to nobody.
+    Report(Report),
     /// `ping`: wants a `pong`.
     Ping,
     /// `leave`: gives the seat up.
@@ -129,6 +131,9 @@ pub enum CallError {
     /// The message is over its limit.
     #[error("This message is too large.")]
     TooLarge,
+    /// Not of its closed sets, or not the first one of a call of two.
+    #[error("This report is not one, or not expected.")]
+    InvalidReport,
     /// The seat was taken over by another connection of the same page session.
     #[error("This call goes on in another window.")]
     Replaced,
@@ -149,6 +154,7 @@ impl CallError {
             Self::RateLimited => "rate-limited",
             Self::NotInRoom => "not-in-room",
             Self::TooLarge => "too-large",
+            Self::InvalidReport => "invalid-report",
             Self::Replaced => "replaced",
             Self::Unavailable => "unavailable",
         }
@@ -165,7 +171,7 @@ impl CallError {
             | Self::RateLimited => Some(1008),
             Self::Replaced => Some(4409),
             Self::Unavailable => Some(1013),
-            Self::InvalidMessage | Self::NotInRoom | Self::TooLarge => None,
+            Self::InvalidMessage | Self::NotInRoom | Self::TooLarge | Self::InvalidReport => None,
         }
     }
 
@@ -173,7 +179,7 @@ impl CallError {
     /// cannot live with.
     #[must_use]
     pub fn is_for_released_pages(self) -> bool {
-        !matches!(self, Self::TooLarge | Self::NotInRoom)
+        !matches!(self, Self::TooLarge | Self::NotInRoom | Self::InvalidReport)
     }
 }
 
@@ -257,6 +263,12 @@ impl<'a> ClientMessage<'a> {
                 .mark()?
                 .map(Self::Ack)
                 .ok_or(CallError::InvalidMessage),
+            "report" if text.len() > REPORT_BYTES => Err(CallError::TooLarge),
+            "report" => envelope
+                .data
+                .ok_or(CallError::InvalidReport)
+                .and_then(Report::decode)
+                .map(Self::Report),
             "ping" => Ok(Self::Ping),
             "leave" => Ok(Self::Leave),
             _ => Err(CallError::UnknownType),

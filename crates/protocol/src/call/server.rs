@@ -70,6 +70,10 @@ pub struct Resumable<'a> {
     pub peer_resumes: bool,
     /// The seat is the one the token stood for.
     pub resumed: bool,
+    /// The server wants to hear how the call comes about: see
+    /// [`Report`](super::Report). Only told when it does.
+    #[serde(skip_serializing_if = "std::ops::Not::not")]
+    pub reports: bool,
 }
 
 /// The data of `peer-joined`.

@@ -2,8 +2,8 @@
 
 use protocol::{
     call::{
-        CallError, ClientMessage, ErrorMessage, Joined, Mark, PeerJoined, Relayed, RelayedKind,
-        Resumable, Resume, RoomName, ServerMessage,
+        CallError, ClientMessage, ErrorMessage, FailureReason, Joined, Mark, Path, PeerJoined,
+        Relayed, RelayedKind, Report, Resumable, Resume, RoomName, ServerMessage, SetupBucket,
     },
     ice::{IceConfiguration, IceTransportPolicy},
     pin::{CallId, Pin},
@@ -27,6 +27,7 @@ fn resumable() -> Resumable<'static> {
         peer_present: false,
         peer_resumes: false,
         resumed: false,
+        reports: false,
     }
 }
 
@@ -44,6 +45,7 @@ fn server_frames() -> Vec<(&'static str, String)> {
         offerer: false,
         peer_present: true,
         peer_resumes: true,
+        reports: true,
         ..resumable()
     };
     let resume = resumable().resume;
@@ -202,6 +204,17 @@ fn client_messages() -> Vec<(&'static str, ClientMessage<'static>)> {
             ),
         ),
         ("client-ack", ClientMessage::Ack(MARK)),
+        (
+            "client-report",
+            ClientMessage::Report(Report::Connected {
+                setup: SetupBucket::of_ms(1000).unwrap(),
+                path: Path::Relayed,
+            }),
+        ),
+        (
+            "client-report-failed",
+            ClientMessage::Report(Report::Failed(FailureReason::NoRelay)),
+        ),
         ("client-ping", ClientMessage::Ping),
         ("client-leave", ClientMessage::Leave),
     ]

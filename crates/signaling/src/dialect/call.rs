@@ -63,6 +63,8 @@ pub(crate) struct Page {
     /// Given away with the reply.
     ice: Option<Arc<IceConfiguration>>,
     seat: Option<SeatId>,
+    /// Somebody sits opposite, or did.
+    met: bool,
 }
 
 impl Page {
@@ -72,7 +74,14 @@ impl Page {
             by_link,
             ice: Some(ice),
             seat: None,
+            met: false,
         }
+    }
+
+    /// The seat that may report how its call came about: of a page that knows the message,
+    /// once there were two.
+    pub(crate) fn reporter(&self) -> Option<SeatId> {
+        self.seat.filter(|_| self.resumable && self.met)
     }
 
     /// What this page hears of an effect.
@@ -87,6 +96,7 @@ impl Page {
                 ..
             } => {
                 self.seat = Some(*seat);
+                self.met = !others.is_empty();
                 let grant = Grant {
                     seat: *seat,
                     other: others.first().map(|other| other.seat),
@@ -101,6 +111,7 @@ impl Page {
                     // Only a page that can resume has its seat held.
                     peer_resumes: view.opposite.unwrap_or(!others.is_empty()),
                     resumed: *resumed,
+                    reports: view.reports,
                 });
                 let joined = Joined {
                     ice: &ice,
@@ -121,6 +132,7 @@ impl Page {
                 }
             },
             Effect::Arrived { room, seat, .. } => {
+                self.met = true;
                 let (true, Some(own)) = (self.resumable, self.seat) else {
                     return said(&ServerMessage::PeerJoinedPlain);
                 };

@@ -124,6 +124,15 @@ impl CallEar {
                 metrics.message("ack");
                 self.say(wire, Spoken::ack(mark)).await
             }
+            ClientMessage::Report(report) => {
+                metrics.message("report");
+                if self.room.is_none() {
+                    self.refuse(wire, CallError::NotInRoom);
+                    return Ok(());
+                }
+                let peer = wire.peer;
+                wire.tell(Command::Report { peer, report }).await
+            }
             ClientMessage::Ping => {
                 metrics.message("ping");
                 wire.hear(said(&ServerMessage::Pong));

@@ -4,6 +4,7 @@ use std::{sync::Arc, time::Duration};
 
 use clap::Parser;
 use futures_util::{SinkExt as _, StreamExt as _};
+use prometheus::{Encoder as _, Registry, TextEncoder};
 use protocol::ice::{IceConfiguration, IceServer};
 use serde_json::{Value, json};
 use service::{
@@ -22,7 +23,7 @@ use tokio_tungstenite::{
 };
 use warp::Filter as _;
 
-const PATIENCE: Duration = Duration::from_secs(20);
+pub(crate) const PATIENCE: Duration = Duration::from_secs(20);
 
 #[derive(Parser)]
 struct Arguments {
@@ -37,6 +38,7 @@ pub(crate) struct Desk {
     pub(crate) address: String,
     pub(crate) signaling: Signaling,
     pub(crate) trigger: Trigger,
+    registry: Registry,
 }
 
 impl Desk {
@@ -65,7 +67,7 @@ impl Desk {
     pub(crate) async fn open_with(arguments: &[&str], issuer: IssuerLink) -> Self {
         let Arguments { signaling, http } = Arguments::parse_from(["desk"].iter().chain(arguments));
         let (trigger, shutdown) = Shutdown::manual();
-        let registry = prometheus::Registry::new();
+        let registry = Registry::new();
         let signaling = Signaling::start(&signaling, issuer, &registry, shutdown.clone()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap().to_string();
@@ -83,7 +85,20 @@ impl Desk {
             address,
             signaling,
             trigger,
+            registry,
         }
+    }
+
+    /// The value of a metric, once everything is done that was asked of the hub.
+    pub(crate) async fn metric(&self, name: &str) -> f64 {
+        assert!(self.signaling.is_live().await);
+        let mut text = Vec::new();
+        let families = self.registry.gather();
+        TextEncoder::new().encode(&families, &mut text).unwrap();
+        let text = String::from_utf8(text).unwrap();
+        let value = text.lines().find_map(|line| line.strip_prefix(name));
+        let value = value.unwrap_or_else(|| panic!("no {name} in {text}"));
+        value.trim().parse().unwrap()
     }
 
     pub(crate) async fn page(&self) -> Page {

@@ -7,4 +7,5 @@ mod hostile;
 mod mixed;
 mod party;
 mod peers;
+mod reports;
 mod robots;
