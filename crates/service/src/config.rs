@@ -387,6 +387,8 @@ fn number_and_unit(text: &str) -> (&str, &str) {
 
 #[cfg(test)]
 mod tests {
+    use clap::CommandFactory as _;
+
     use super::*;
 
     #[derive(Debug, Parser)]
