@@ -7,6 +7,7 @@ pub mod admin;
 pub mod client;
 pub mod config;
 pub mod crowd;
+pub mod health;
 pub mod http;
 pub mod jwt;
 pub mod lifecycle;
