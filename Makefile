@@ -1,12 +1,12 @@
 # `make run` and `make test` are all that is needed to begin. `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help run check test bench build install tools robot-tools fmt
+.PHONY: help run check test test-compose bench build install binaries images tools robot-tools fmt
 
 CARGO ?= cargo
 export RUSTDOCFLAGS = -D warnings
 
 help: ## list the targets
-	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-8s %s\n", $$1, $$2 }'
+	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
 
 run: ## build and start everything on http://localhost:8080 (ARGS="--https" for phones)
 	$(CARGO) run --package tuturu -- serve --state-dir .tuturu $(ARGS)
@@ -18,14 +18,21 @@ check: tools ## everything that can be said without running it
 	cd web && npm run --silent check
 	cd docs/tools && npm run --silent check
 	$(CARGO) deny --locked check bans licenses sources
-	shellcheck .ci/run deploy/install-tools deploy/check-units deploy/prometheus/check examples/robot/venv
+	shellcheck .ci/run deploy/install-tools deploy/check-units deploy/prometheus/check deploy/new-env deploy/test-compose \
+	  examples/robot/venv nginx/check nginx/entrypoint coturn/check coturn/entrypoint certbot/entrypoint \
+	  certbot/install-certificate
 	deploy/check-units
 	deploy/prometheus/check
+	nginx/check
+	coturn/check
 
 test: tools robot-tools ## unit, story, property, golden, service and browser tests
 	cd web && npm test --silent
 	$(CARGO) test --workspace --locked --exclude e2e
 	$(CARGO) test --package e2e --locked -- --test-threads=1
+
+test-compose: tools ## the deployment in containers, with two browsers (root; starts an engine)
+	deploy/test-compose
 
 bench: ## cost of a relayed message and of an idle socket, beside a bare relay
 	$(CARGO) build --release --package tuturu --package e2e --bins
@@ -50,6 +57,19 @@ install: ## install what `make build` made, and systemd units (PREFIX=/usr/local
 	@for unit in $(UNITS); do sed 's|/usr/local/|$(PREFIX)/|' "deploy/systemd/$$unit" \
 	  >"$(DESTDIR)$(PREFIX)/lib/systemd/system/$$unit" || exit 1; done
 	chmod 644 $(patsubst %,"$(DESTDIR)$(PREFIX)/lib/systemd/system/%",$(UNITS))
+
+# Static, for images with nothing else in them; the flag must not reach build scripts.
+HOST = $(shell rustc -vV | sed -n 's/^host: //p')
+SERVICES = signaling credential-issuer static-asset
+
+binaries:
+	RUSTFLAGS='-C target-feature=+crt-static' $(CARGO) build --release --locked --target $(HOST) \
+	  $(addprefix --package , $(SERVICES))
+	mkdir -p target/images
+	cp $(addprefix $(or $(CARGO_TARGET_DIR),target)/$(HOST)/release/, $(SERVICES)) target/images/
+
+images: binaries ## build the images of docker-compose.yml with binaries of this host
+	TUTURU_BINARIES=prebuilt docker compose build
 
 # What npm installs, for development only: the page's types, the documents' schemas, a client.
 NODE_MODULES = $(addsuffix /node_modules/.package-lock.json, web docs/tools crates/e2e/party)

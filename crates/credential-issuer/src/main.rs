@@ -9,6 +9,7 @@ use credential_issuer::{
 use service::{
     admin::{Admin, AdminArgs},
     config::{self, ConfigError, Secret, secret_or_file},
+    health::{self, HealthArgs},
     http::{HttpArgs, Server, error::recover, serve},
     jwt::JwtArgs,
     lifecycle::{self, bind},
@@ -54,11 +55,16 @@ struct Config {
     #[command(flatten)]
     admin: AdminArgs,
     #[command(flatten)]
+    health: HealthArgs,
+    #[command(flatten)]
     log: LogArgs,
 }
 
 fn main() -> ExitCode {
     let config: Config = config::parse();
+    if config.health.health {
+        return lifecycle::run(&config.log, || health::ask(config.admin.admin_listen));
+    }
     lifecycle::run(&config.log, || run(&config))
 }
 

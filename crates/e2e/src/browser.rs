@@ -1,6 +1,6 @@
 //! One person's browser: headless Chromium with a fake camera and microphone.
 
-use std::time::Duration;
+use std::{net::IpAddr, time::Duration};
 
 use anyhow::{Context as _, bail};
 use fantoccini::{Client, ClientBuilder, Locator, wd::WebDriverCompatibleCommand};
@@ -26,6 +26,10 @@ pub struct Options {
     pub denied: bool,
     /// Has a microphone and no camera.
     pub no_camera: bool,
+    /// Takes only ICE servers whose address starts so, and only relayed paths.
+    pub relay_by: Option<&'static str>,
+    /// Where these names are, without asking any resolver.
+    pub hosts: Option<(&'static [&'static str], IpAddr)>,
 }
 
 impl Default for Options {
@@ -35,6 +39,8 @@ impl Default for Options {
             dark: false,
             denied: false,
             no_camera: false,
+            relay_by: None,
+            hosts: None,
         }
     }
 }
@@ -48,8 +54,16 @@ pub struct Browser {
 /// Keeps every connection where a test can ask it, and counts painted frames.
 const SPY: &str = r"
     window.connections = [];
+    const adjusted = (config) => window.relayBy === undefined ? config : {
+        ...config,
+        iceTransportPolicy: 'relay',
+        iceServers: config.iceServers
+            .map((server) => ({ ...server, urls: [server.urls].flat().filter((url) => url.startsWith(window.relayBy)) }))
+            .filter((server) => server.urls.length > 0),
+    };
     window.RTCPeerConnection = class extends RTCPeerConnection {
-        constructor(...args) { super(...args); window.connections.push(this); }
+        constructor(config) { super(adjusted(config)); window.connections.push(this); }
+        setConfiguration(config) { super.setConfiguration(adjusted(config)); }
     };
 ";
 
@@ -84,6 +98,14 @@ impl Browser {
         } else {
             "--use-fake-device-for-media-stream".into()
         });
+        if let Some((names, address)) = options.hosts {
+            // Chromium looks the names of relays up with a dot at the end.
+            let rules = names
+                .iter()
+                .map(|name| format!("MAP {name} {address}, MAP {name}. {address}"));
+            let rules: Vec<_> = rules.collect();
+            arguments.push(format!("--host-resolver-rules={}", rules.join(", ")));
+        }
         let capabilities = json!({
             "goog:chromeOptions": { "args": arguments },
             "goog:loggingPrefs": { "browser": "ALL" },
@@ -107,6 +129,15 @@ impl Browser {
                 json!({ "source": SPY }),
             )
             .await?;
+        if let Some(prefix) = options.relay_by {
+            let source = format!("window.relayBy = '{prefix}';");
+            browser
+                .devtools(
+                    "Page.addScriptToEvaluateOnNewDocument",
+                    json!({ "source": source }),
+                )
+                .await?;
+        }
         let scheme = if options.dark { "dark" } else { "light" };
         let features = json!({ "features": [{ "name": "prefers-color-scheme", "value": scheme }] });
         browser

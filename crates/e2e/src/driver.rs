@@ -1,6 +1,6 @@
 //! chromedriver, one for each test.
 
-use std::{process::Stdio, time::Duration};
+use std::{path::Path, process::Stdio, time::Duration};
 
 use anyhow::{Context as _, bail};
 use tokio::{
@@ -22,7 +22,19 @@ impl Driver {
     /// # Errors
     /// When it is not installed, or does not say where it listens.
     pub async fn start() -> anyhow::Result<Self> {
-        let mut child = Command::new("chromedriver")
+        Self::spawn(&mut Command::new("chromedriver")).await
+    }
+
+    /// Starts it for browsers with this home, which trust what is trusted there (`.pki/nssdb`).
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn at_home(home: &Path) -> anyhow::Result<Self> {
+        Self::spawn(Command::new("chromedriver").env("HOME", home)).await
+    }
+
+    async fn spawn(command: &mut Command) -> anyhow::Result<Self> {
+        let mut child = command
             .arg("--port=0")
             .stdout(Stdio::piped())
             .stderr(Stdio::null())

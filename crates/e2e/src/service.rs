@@ -29,7 +29,8 @@ impl Service {
     /// When it cannot be built or does not come up.
     pub async fn start(name: &str, arguments: &[&str]) -> Result<Self> {
         let mut child = Command::new(binary(name)?)
-            .args(["--listen", "127.0.0.1:0", "--admin-listen", "127.0.0.1:0"])
+            .args(["--listen", "127.0.0.1:0"])
+            .env("TUTURU_ADMIN_LISTEN", "127.0.0.1:0")
             .args(["--log-format", "json"])
             .args(arguments)
             .stderr(Stdio::piped())

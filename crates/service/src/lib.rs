@@ -8,6 +8,7 @@ pub mod certificate;
 pub mod client;
 pub mod config;
 pub mod crowd;
+pub mod health;
 pub mod http;
 pub mod jwt;
 pub mod lifecycle;

@@ -6,6 +6,7 @@ use clap::Parser;
 use service::{
     admin::{Admin, AdminArgs},
     config::{self, Secret, secret_or_file},
+    health::{self, HealthArgs},
     http::{HttpArgs, Server, error::recover, serve},
     lifecycle::{self, bind},
     log::LogArgs,
@@ -56,11 +57,16 @@ struct Config {
     #[command(flatten)]
     admin: AdminArgs,
     #[command(flatten)]
+    health: HealthArgs,
+    #[command(flatten)]
     log: LogArgs,
 }
 
 fn main() -> ExitCode {
     let config: Config = config::parse();
+    if config.health.health {
+        return lifecycle::run(&config.log, || health::ask(config.admin.admin_listen));
+    }
     lifecycle::run(&config.log, || run(&config))
 }
 

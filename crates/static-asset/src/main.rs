@@ -7,6 +7,7 @@ use service::{
     admin::{Admin, AdminArgs},
     certificate::CertificateArgs,
     config,
+    health::{self, HealthArgs},
     http::{HttpArgs, Server, serve},
     lifecycle::{self, bind},
     log::LogArgs,
@@ -36,11 +37,16 @@ struct Config {
     #[command(flatten)]
     certificate: CertificateArgs,
     #[command(flatten)]
+    health: HealthArgs,
+    #[command(flatten)]
     log: LogArgs,
 }
 
 fn main() -> ExitCode {
     let config: Config = config::parse();
+    if config.health.health {
+        return lifecycle::run(&config.log, || health::ask(config.admin.admin_listen));
+    }
     lifecycle::run(&config.log, || run(&config))
 }
 

@@ -1,14 +1,9 @@
-//! `tuturu health`: what a container's health check runs, in an image without a shell.
+//! `tuturu health`: asks a service by the address of its admin listener.
 
-use std::{net::SocketAddr, time::Duration};
+use std::net::SocketAddr;
 
-use anyhow::{Context as _, bail};
 use clap::Args;
-use tokio::{
-    io::{AsyncReadExt as _, AsyncWriteExt as _},
-    net::TcpStream,
-    time::timeout,
-};
+use service::health::ask;
 
 /// Which service to ask.
 #[derive(Debug, Args)]
@@ -19,24 +14,5 @@ pub(crate) struct HealthArgs {
 }
 
 pub(crate) async fn run(args: HealthArgs) -> anyhow::Result<()> {
-    let asked = timeout(Duration::from_secs(3), ask(args.address));
-    let status = asked
-        .await
-        .context("no answer within 3 s")?
-        .context("cannot ask the service")?;
-    if status != "200" {
-        bail!("not ready: status {status}");
-    }
-    Ok(())
-}
-
-async fn ask(address: SocketAddr) -> std::io::Result<String> {
-    let mut stream = TcpStream::connect(address).await?;
-    stream
-        .write_all(b"GET /ready HTTP/1.1\r\nHost: admin\r\nConnection: close\r\n\r\n")
-        .await?;
-    let mut answer = Vec::new();
-    stream.take(4096).read_to_end(&mut answer).await?;
-    let answer = String::from_utf8_lossy(&answer);
-    Ok(answer.split(' ').nth(1).unwrap_or_default().to_owned())
+    ask(args.address).await
 }
