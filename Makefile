@@ -1,6 +1,6 @@
 # `make run` and `make test` are all that is needed to begin. `make help` lists the rest.
 .DEFAULT_GOAL := help
-.PHONY: help run check test test-compose bench build install binaries images tools robot-tools fmt
+.PHONY: help run check test test-network test-compose test-systemd bench bench-setup build install binaries images tools robot-tools fmt
 
 CARGO ?= cargo
 export RUSTDOCFLAGS = -D warnings
@@ -18,7 +18,7 @@ check: tools ## everything that can be said without running it
 	cd web && npm run --silent check
 	cd docs/tools && npm run --silent check
 	$(CARGO) deny --locked check bans licenses sources
-	shellcheck .ci/run deploy/install-tools deploy/check-units deploy/prometheus/check deploy/new-env deploy/test-compose \
+	shellcheck .ci/run deploy/install-tools deploy/check-units deploy/prometheus/check deploy/new-env deploy/test-compose deploy/test-systemd \
 	  examples/robot/venv nginx/check nginx/entrypoint coturn/check coturn/entrypoint certbot/entrypoint \
 	  certbot/install-certificate
 	deploy/check-units
@@ -26,23 +26,40 @@ check: tools ## everything that can be said without running it
 	nginx/check
 	coturn/check
 
-test: tools robot-tools ## unit, story, property, golden, service and browser tests
+# For Firefox, which Debian has without its driver.
+GECKODRIVER = $(or $(CARGO_TARGET_DIR),target)/tools/bin/geckodriver
+
+$(GECKODRIVER):
+	$(CARGO) install --quiet --locked geckodriver --version 0.37.1 --root $(@D)/..
+
+test: tools robot-tools $(GECKODRIVER) ## unit, story, property, golden, service and browser tests
 	cd web && npm test --silent
 	$(CARGO) test --workspace --locked --exclude e2e
-	$(CARGO) test --package e2e --locked -- --test-threads=1
+	PATH="$(abspath $(dir $(GECKODRIVER))):$$PATH" $(CARGO) test --package e2e --locked -- --test-threads=1
 
-test-compose: tools ## the deployment in containers, with two browsers (root; starts an engine)
+test-compose: tools ## the deployment in containers, with browsers and an ACME server (root; starts an engine)
 	deploy/test-compose
 
-bench: ## cost of a relayed message and of an idle socket, beside a bare relay
+test-network: tools $(GECKODRIVER) ## calls between all kinds of networks, and faults in them (half an hour)
+	PATH="$(abspath $(dir $(GECKODRIVER))):$$PATH" \
+	  $(CARGO) test --package e2e --test network --locked -- --include-ignored --test-threads=1
+
+test-systemd: ## the units under a systemd that runs (root; boots a container of systemd-nspawn)
+	deploy/test-systemd
+
+bench: ## cost of a relayed message, of an idle socket, and of the echo beside coturn
 	$(CARGO) build --release --package tuturu --package e2e --bins
 	ulimit -n 20000 && target/release/bench
+
+bench-setup: tools ## how long calls take to come about, beside the least that can be written
+	$(CARGO) run --package e2e --bin setup -- $(ROUNDS)
 
 # `install` only copies, so that root needs no compiler. DESTDIR is for packages.
 PREFIX ?= /usr/local
 PROFILE ?= release
-PROGRAMS = tuturu signaling credential-issuer static-asset
-BUILT = $(or $(CARGO_TARGET_DIR),target)/$(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
+PROGRAMS = tuturu signaling credential-issuer static-asset echo
+PROFILE_FOLDER = $(if $(filter dev,$(PROFILE)),debug,$(PROFILE))
+BUILT = $(or $(CARGO_TARGET_DIR),target)/$(PROFILE_FOLDER)
 UNITS = $(notdir $(wildcard deploy/systemd/*.service))
 
 build: ## build the programs to install
@@ -60,13 +77,13 @@ install: ## install what `make build` made, and systemd units (PREFIX=/usr/local
 
 # Static, for images with nothing else in them; the flag must not reach build scripts.
 HOST = $(shell rustc -vV | sed -n 's/^host: //p')
-SERVICES = signaling credential-issuer static-asset
+SERVICES = signaling credential-issuer static-asset echo
 
 binaries:
-	RUSTFLAGS='-C target-feature=+crt-static' $(CARGO) build --release --locked --target $(HOST) \
+	RUSTFLAGS='-C target-feature=+crt-static' $(CARGO) build --profile $(PROFILE) --locked --target $(HOST) \
 	  $(addprefix --package , $(SERVICES))
 	mkdir -p target/images
-	cp $(addprefix $(or $(CARGO_TARGET_DIR),target)/$(HOST)/release/, $(SERVICES)) target/images/
+	cp $(addprefix $(or $(CARGO_TARGET_DIR),target)/$(HOST)/$(PROFILE_FOLDER)/, $(SERVICES)) target/images/
 
 images: binaries ## build the images of docker-compose.yml with binaries of this host
 	TUTURU_BINARIES=prebuilt docker compose build

@@ -9,8 +9,8 @@
  * @typedef {import("./peer.js").MediaState} MediaState
  * @typedef {{ screen: "home" }
  *   | { screen: "lobby", target: Target, fresh: boolean }
- *   | { screen: "waiting", target: Target, since: number, joined: boolean, socket: Socket }
- *   | { screen: "call", target: Target, since: number | null, media: MediaState, away: boolean, slow: boolean, socket: Socket }
+ *   | { screen: "waiting", target: Target, since: number, joined: boolean, relay: boolean, socket: Socket }
+ *   | { screen: "call", target: Target, since: number | null, media: MediaState, away: boolean, slow: boolean, relay: boolean, socket: Socket }
  *   | { screen: "ended", target: Target, why: "hung-up" | "peer-left" | "peer-lost", lasted: number }
  *   | { screen: "failure", failure: CallFailure, target: Target | null, retryAt: number | null }} Call
  * @typedef {{ type: "go", target: Target, fresh: boolean } | { type: "resume", target: Target } | { type: "enter" } | { type: "cancel" }
@@ -79,10 +79,10 @@ const line = (call, happening, now) => {
     case "joined":
       if (call.screen === "waiting") {
         const text = happening.peerPresent ? "The other person is here. Connecting." : "Waiting for the other person.";
-        return [{ ...call, joined: true, socket: { state: "open" } }, say(text)];
+        return [{ ...call, joined: true, relay: happening.relay, socket: { state: "open" } }, say(text)];
       }
       // A call that goes on learns whether the other one is there as well.
-      return [{ ...call, away: !happening.peerPresent, socket: { state: "open" } }];
+      return [{ ...call, away: !happening.peerPresent, relay: happening.relay, socket: { state: "open" } }];
     case "peer-joined":
       return [talking(call), { type: "chime", sound: "arrived" }, say("The other person is here. Connecting.")];
     case "peer-back":
@@ -156,13 +156,13 @@ const refused = (call, { code, retryAfterMs }, now) => {
 };
 
 /** @param {Target} target @param {number} now @returns {Call} */
-const waiting = (target, now) => ({ screen: "waiting", target, since: now, joined: false, socket: RETRYING });
+const waiting = (target, now) => ({ screen: "waiting", target, since: now, joined: false, relay: true, socket: RETRYING });
 
 /** Somebody is here: waiting becomes a call. @param {Extract<Call, { screen: "waiting" | "call" }>} call @returns {Extract<Call, { screen: "call" }>} */
 const talking = (call) =>
   call.screen === "call"
     ? { ...call, away: false }
-    : { screen: "call", target: call.target, since: null, media: "connecting", away: false, slow: false, socket: call.socket };
+    : { screen: "call", target: call.target, since: null, media: "connecting", away: false, slow: false, relay: call.relay, socket: call.socket };
 
 /** @param {Call} call @returns {Target | null} */
 const targetOf = (call) => ("target" in call ? call.target : null);

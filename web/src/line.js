@@ -4,16 +4,18 @@
 import { Delivery } from "./delivery.js";
 import { Peer } from "./peer.js";
 import * as wire from "./protocol.js";
-import { PLENTY, digest, thriftAfter } from "./quality.js";
+import { digest } from "./quality.js";
 import { Report } from "./report.js";
 import { Signaling } from "./signaling.js";
+import { Spare } from "./spare.js";
+import { PLENTY, STEPS, thriftAfter } from "./thrift.js";
 
 /**
  * @typedef {import("./protocol.js").Target} Target @typedef {import("./peer.js").Tracks} Tracks
  * @typedef {import("./protocol.js").ErrorCode} ErrorCode
  * @typedef {{ type: "socket-open" } | { type: "socket-retrying" } | { type: "draining", afterMs: number }
  *   | { type: "socket-lost", retryInMs: number, attempt: number, reason: import("./signaling.js").LossReason }
- *   | { type: "joined", offerer: boolean, peerPresent: boolean, resumed: boolean }
+ *   | { type: "joined", offerer: boolean, peerPresent: boolean, resumed: boolean, relay: boolean }
  *   | { type: "refused", code: ErrorCode, text: string, retryAfterMs: number | null }
  *   | { type: "peer-joined" } | { type: "peer-left" } | { type: "peer-away" } | { type: "peer-back" }
  *   | { type: "media", state: import("./peer.js").MediaState } | { type: "slow" }
@@ -21,7 +23,7 @@ import { Signaling } from "./signaling.js";
  *   | { type: "peer-state", microphone: boolean, camera: boolean, screen: boolean, audioOnly: boolean }
  *   | { type: "stats", sample: import("./quality.js").Sample }
  *   | { type: "bandwidth", audioOnly: boolean }} LineHappening
- * @typedef {import("./signaling.js").Surroundings & import("./peer.js").Surroundings & { now: () => number,
+ * @typedef {import("./signaling.js").Surroundings & import("./peer.js").Surroundings & import("./spare.js").Surroundings & { now: () => number,
  *   randomName: () => string }} Surroundings
  * @typedef {{ url: string, on: (happening: LineHappening) => void, storage: Pick<Storage, "getItem" | "setItem" | "removeItem">,
  *   relayOnly?: boolean, mayReport?: boolean, onEnd?: () => void, surroundings: Surroundings }} LineOptions
@@ -74,6 +76,7 @@ export class Line {
   /** Undecided before the server has said whether it wants one. @type {Report | null | undefined} */
   #report;
   #options;
+  #spare;
   #delivery;
   #signaling;
 
@@ -81,6 +84,7 @@ export class Line {
   constructor(options) {
     this.#options = options;
     this.#relayOnly = options.relayOnly ?? false;
+    this.#spare = new Spare(options.surroundings);
     this.#delivery = new Delivery(options.surroundings.randomName());
     this.#signaling = new Signaling(options.url, (event) => this.#heard(event), options.surroundings);
   }
@@ -125,6 +129,8 @@ export class Line {
   /** The network changed, or the page woke up. */
   networkChanged() {
     this.#signaling.probe();
+    // What was gathered was gathered elsewhere.
+    this.#spare.drop();
     if (this.#peer && this.#peer.state !== "connecting") this.#peer.restart();
   }
 
@@ -215,6 +221,7 @@ export class Line {
         return;
       case "ice-servers":
         this.#iceServers = message.iceServers;
+        this.#spare.drop();
         return this.#peer?.setIceServers(message.iceServers);
       case "draining":
         return on({ type: "draining", afterMs: message.afterMs });
@@ -234,6 +241,8 @@ export class Line {
     this.#setOfferer(offerer);
     this.#present = peerPresent;
     this.#resumes = peerResumes;
+    // It gathers while the other one is awaited, or makes its offer.
+    if (!this.#peer) this.#spare.make(this.#configuration());
     const { mayReport, surroundings } = this.#options;
     if (this.#report === undefined) {
       // A page that was loaded anew in the middle of a call does not know when the call began.
@@ -241,7 +250,7 @@ export class Line {
       this.#report = reports && mayReport && knows ? new Report((report) => this.#signaling.send(wire.report(report))) : null;
     }
     if (peerPresent) this.#report?.met(surroundings.now());
-    this.#options.on({ type: "joined", offerer, peerPresent, resumed });
+    this.#options.on({ type: "joined", offerer, peerPresent, resumed, relay: wire.hasRelay(iceServers) });
     if (!peerPresent) return;
     if (resumed && !peerResumes && !this.#peer) {
       // A released page cannot begin again with a page that was loaded anew.
@@ -288,13 +297,18 @@ export class Line {
     if (this.#peer && this.#peer.state !== "connected" && this.#peer.state !== "connecting") this.#peer.restart();
   }
 
+  /** @returns {RTCConfiguration} */
+  #configuration() {
+    return { iceServers: this.#iceServers, iceTransportPolicy: this.#relayOnly ? "relay" : "all" };
+  }
+
   /** A new connection; the offerer begins. */
   #meet() {
     this.#drop();
     const { surroundings, on } = this.#options;
     const peer = new Peer({
       offerer: this.#offerer,
-      configuration: { iceServers: this.#iceServers, iceTransportPolicy: this.#relayOnly ? "relay" : "all" },
+      pc: this.#spare.take(this.#configuration()),
       tracks: this.#tracks,
       peerResumes: this.#resumes,
       surroundings,
@@ -370,6 +384,7 @@ export class Line {
     if (this.#peer && (code === "invalid-message" || code === "too-large" || code === "not-in-room")) return;
     if (code === "unavailable" || code === "invalid-report") return;
     this.#target = null;
+    this.#spare.drop();
     if (code === "replaced") this.#drop();
     this.#signaling.rest();
     this.#options.on({ type: "refused", code, text, retryAfterMs });
@@ -405,7 +420,9 @@ export class Line {
   }
 
   #save() {
-    this.#peer?.setSaving(this.#saveData || this.#othersSaveData || this.#thrift.audioOnly);
+    const { step } = this.#thrift;
+    this.#peer?.setSaving(this.#saveData || this.#othersSaveData || step === 0);
+    this.#peer?.setStep(STEPS[step]);
   }
 
   #resend() {
@@ -448,19 +465,20 @@ export class Line {
         this.#counters = counters;
         this.#report?.takes(sample.path ?? "none");
         this.#options.on({ type: "stats", sample });
-        this.#spare(sample.availableKbps);
+        this.#afford(sample.availableKbps);
       }
       this.#watch();
     }, STATS_MS);
   }
 
   /** @param {number | null} availableKbps */
-  #spare(availableKbps) {
-    const before = this.#thrift.audioOnly;
+  #afford(availableKbps) {
+    const before = this.#thrift.step;
     this.#thrift = thriftAfter(this.#thrift, availableKbps, this.#options.surroundings.now());
-    if (this.#thrift.audioOnly === before) return;
+    const { step } = this.#thrift;
+    if (step === before) return;
     this.#save();
-    this.#options.on({ type: "bandwidth", audioOnly: this.#thrift.audioOnly });
+    if (step === 0 || before === 0) this.#options.on({ type: "bandwidth", audioOnly: step === 0 });
   }
 
   /** The call is given up, or was never one. */
@@ -482,6 +500,7 @@ export class Line {
     const { clearTimeout } = this.#options.surroundings;
     clearTimeout(this.#ackTimer);
     clearTimeout(this.#resendTimer);
+    this.#spare.drop();
     this.#drop();
     this.#options.onEnd?.();
   }
@@ -490,6 +509,8 @@ export class Line {
 /** The browser, as the line sees it. @type {() => Surroundings} */
 const browser = () => ({
   WebSocket,
+  EventSource,
+  fetch: (input, init) => fetch(input, init),
   RTCPeerConnection,
   MediaStream,
   setTimeout: (run, ms) => window.setTimeout(run, ms),

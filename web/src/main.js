@@ -59,6 +59,8 @@ element("#pin-form").addEventListener("submit", (event) => {
   submit(true);
 });
 
+const network = () => import("./network.js");
+
 /** @type {Record<string, () => void>} */
 const actions = {
   "new-call": () => go({ kind: "pin", pin: drawPin((into) => crypto.getRandomValues(into)) }, true),
@@ -68,6 +70,8 @@ const actions = {
   home: () => happen({ type: "home" }),
   "call-again": () => happen({ type: "again" }),
   "hang-up": () => happen({ type: "hang-up" }),
+  network: () => void network().then(({ testNetwork }) => testNetwork()),
+  "copy-network": () => void network().then(({ copyNetwork }) => copyNetwork()),
 };
 document.addEventListener("click", ({ target }) => {
   const button = target instanceof Element ? target.closest("[data-action]") : null;
@@ -82,6 +86,8 @@ document.addEventListener("click", ({ target }) => {
 /** A link opens its call; the PIN does not stay in the address bar, or in the history. */
 const openLink = () => {
   const target = targetOf(location.hash);
+  if (location.hash === "#network") actions["network"]?.();
+  if (location.hash === "#test") location.replace("/echo.html");
   if (location.hash) history.replaceState(null, "", location.pathname + location.search);
   if (!target) return false;
   go(target, false);

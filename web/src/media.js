@@ -56,7 +56,10 @@ export class Media {
     if (!navigator.mediaDevices) return this.#fail("insecure");
     const wanted = { audio: this.audio === null, video: this.camera === null && this.cameraWanted };
     if (!wanted.audio && !wanted.video) return;
+    const releases = this.#releases;
     const [both] = await this.#ask(wanted.audio, wanted.video);
+    // Another call has begun meanwhile, and asks for itself.
+    if (releases !== this.#releases) return;
     // One prompt for both; a device that is missing or busy must not cost the other one.
     const retry = both && both !== "blocked" && both !== "dismissed" && both !== "blocked-by-system";
     if (retry && wanted.audio && wanted.video) {

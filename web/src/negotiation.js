@@ -3,6 +3,23 @@
 
 /** @typedef {(type: "offer" | "answer" | "ice-candidate", data: unknown) => void} Send */
 
+/** What makes Opus fit for bad links: a lost packet is in the next one too, and silence costs nothing (RFC 7587, section 7). */
+const OPUS = { useinbandfec: "1", usedtx: "1" };
+
+/** What the other one is able to hear, as this side is to send it. @param {RTCSessionDescriptionInit} description @returns {RTCSessionDescriptionInit} */
+export const sturdy = ({ type, sdp = "" }) => {
+  const opus = new Set([...sdp.matchAll(/^a=rtpmap:(\d+) opus\//gim)].map(([, payload]) => payload));
+  return {
+    type,
+    sdp: sdp.replace(/^a=fmtp:(\d+) ([^\r\n]*)/gm, (line, payload, text) => {
+      if (!opus.has(payload)) return line;
+      const parameters = new Map(text.split(";").map((/** @type {string} */ one) => one.trim().split("=")));
+      for (const [name, value] of Object.entries(OPUS)) parameters.set(name, value);
+      return `a=fmtp:${payload} ${[...parameters].map((one) => one.join("=")).join(";")}`;
+    }),
+  };
+};
+
 export class Negotiation {
   #making = false;
   #ignoring = false;
@@ -56,6 +73,7 @@ export class Negotiation {
   /** @param {RTCSessionDescriptionInit} description */
   async #describe(description) {
     const pc = this.#pc;
+    description = sturdy(description);
     if (description.type === "answer") {
       // An answer to an offer that is no more is stale.
       if (pc.signalingState !== "have-local-offer") return;

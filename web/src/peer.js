@@ -2,6 +2,8 @@
 // fails. Made anew only when the other page was.
 
 import { Negotiation } from "./negotiation.js";
+import { hasRelay } from "./protocol.js";
+import { PLENTY, STEPS } from "./thrift.js";
 
 /**
  * @typedef {"audio" | "camera" | "screen"} Lane
@@ -9,9 +11,9 @@ import { Negotiation } from "./negotiation.js";
  * @typedef {"connecting" | "connected" | "disconnected" | "restarting" | "failed"} MediaState
  * @typedef {{ type: "state", state: MediaState } | { type: "remote", tracks: Tracks } | { type: "restart-wanted" } | { type: "slow" }
  *   | { type: "send", message: "offer" | "answer" | "ice-candidate", data: unknown }} PeerEvent
- * @typedef {{ RTCPeerConnection: typeof RTCPeerConnection, MediaStream: typeof MediaStream,
+ * @typedef {{ MediaStream: typeof MediaStream,
  *   setTimeout: (run: () => void, ms: number) => number, clearTimeout: (timer: number | undefined) => void }} Surroundings
- * @typedef {{ offerer: boolean, configuration: RTCConfiguration, tracks: Tracks, peerResumes: boolean,
+ * @typedef {{ offerer: boolean, pc: RTCPeerConnection, tracks: Tracks, peerResumes: boolean,
  *   on: (event: PeerEvent) => void, surroundings: Surroundings }} Options
  */
 
@@ -20,10 +22,11 @@ const BLIP_MS = 2500;
 const NEXT_RESTART_MS = 7000;
 const GIVE_UP_MS = 20_000;
 const SLOW_MS = 15_000;
-const MAX_BITRATE = 2_500_000;
 
 /** @type {readonly Lane[]} */
 const LANES = ["audio", "camera", "screen"];
+
+const FULL = /** @type {import("./thrift.js").Step} */ (STEPS[PLENTY.step]);
 
 /** The type checker proves that no state is forgotten. @param {never} state */
 const unreachable = (state) => {
@@ -36,6 +39,8 @@ export class Peer {
   /** @type {MediaState} */
   #state = "connecting";
   #saving = false;
+  /** What the camera may cost. */
+  #step = FULL;
   /** @type {number | undefined} */
   #restartTimer;
   /** @type {number | undefined} */
@@ -48,12 +53,12 @@ export class Peer {
 
   /** @param {Options} options */
   constructor(options) {
-    const { surroundings, configuration, on } = options;
+    const { surroundings, pc, on } = options;
     this.#options = options;
     this.#tracks = { ...options.tracks };
     // One stream for everything: an old page shows the first stream it is given.
     this.#stream = new surroundings.MediaStream();
-    this.pc = new surroundings.RTCPeerConnection({ ...configuration, bundlePolicy: "max-bundle" });
+    this.pc = pc;
     this.negotiation = new Negotiation(
       this.pc,
       (message, data) => on({ type: "send", message, data }),
@@ -82,8 +87,7 @@ export class Peer {
     const { iceConnectionState, localDescription, remoteDescription } = this.pc;
     if (!remoteDescription) return "no-answer";
     if (iceConnectionState === "connected" || iceConnectionState === "completed") return "dtls";
-    const relays = /"turns?:/.test(JSON.stringify(this.pc.getConfiguration().iceServers ?? []));
-    return relays && !localDescription?.sdp.includes(" typ relay") ? "no-relay" : "ice";
+    return hasRelay(this.pc.getConfiguration().iceServers ?? []) && !localDescription?.sdp.includes(" typ relay") ? "no-relay" : "ice";
   }
 
   /** Who is not the offerer any more, or is now. @param {boolean} offerer */
@@ -102,6 +106,13 @@ export class Peer {
     if (saving === this.#saving) return;
     this.#saving = saving;
     this.#apply();
+  }
+
+  /** What the camera may cost from now on. @param {import("./thrift.js").Step | undefined} step */
+  setStep(step = FULL) {
+    if (step === this.#step) return;
+    this.#step = step;
+    this.#shape();
   }
 
   /** @param {RTCIceServer[]} iceServers */
@@ -138,7 +149,7 @@ export class Peer {
       const kind = lane === "audio" ? "audio" : "video";
       /** @type {RTCRtpTransceiverInit} */
       const init = { direction: "sendrecv", streams: [this.#stream] };
-      if (kind === "video") init.sendEncodings = [{ maxBitrate: MAX_BITRATE }];
+      if (kind === "video") init.sendEncodings = [{ maxBitrate: FULL.maxKbps * 1000 }];
       this.#lanes[lane] = this.pc.addTransceiver(this.#tracks[lane] ?? kind, init);
     }
     this.#apply();
@@ -163,6 +174,25 @@ export class Peer {
       const track = lane === "camera" && this.#saving ? null : this.#tracks[lane];
       // A lane that refuses a track keeps the one it has; the next change tries again.
       if (sender && sender.track !== track) void sender.replaceTrack(track).catch(() => {});
+    }
+  }
+
+  /** Sound goes before pictures, text on a screen before its movement. */
+  #shape() {
+    for (const lane of LANES) {
+      const sender = this.#lanes[lane]?.sender;
+      const parameters = sender?.getParameters();
+      const encoding = parameters?.encodings?.[0];
+      if (!sender || !parameters || !encoding) continue;
+      if (lane === "audio") {
+        encoding.priority = "high";
+      } else {
+        const { maxKbps, scale, fps } = lane === "camera" ? this.#step : FULL;
+        if (maxKbps > 0) Object.assign(encoding, { maxBitrate: maxKbps * 1000, maxFramerate: fps, scaleResolutionDownBy: scale });
+        parameters.degradationPreference = lane === "camera" ? "balanced" : "maintain-resolution";
+      }
+      // A browser that knows less leaves it as it was.
+      void sender.setParameters(parameters).catch(() => {});
     }
   }
 
@@ -210,6 +240,7 @@ export class Peer {
     if (state === this.#state) return;
     const { surroundings, on } = this.#options;
     if (state === "connected") {
+      this.#shape();
       for (const timer of [this.#restartTimer, this.#giveUpTimer, this.#slowTimer]) surroundings.clearTimeout(timer);
     } else if (this.#state === "connected") {
       this.#startGivingUp();

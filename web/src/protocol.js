@@ -35,6 +35,9 @@ const markOf = ({ epoch, seq }) => (typeof epoch === "string" && typeof seq === 
 /** @param {unknown} value @returns {RTCIceServer[]} */
 const iceServersOf = (value) => (Array.isArray(value) ? value : []);
 
+/** Whether one of them relays; without one some networks do not meet. @param {RTCIceServer[]} iceServers */
+export const hasRelay = (iceServers) => iceServers.some(({ urls }) => [urls].flat().some((url) => /^turns?:/.test(url)));
+
 /**
  * One frame of the server, or null for what this page does not understand.
  * @param {string} text @returns {ServerMessage | null}

@@ -72,30 +72,3 @@ export const digest = (reports, before, at) => {
     },
   };
 };
-
-/** Below this a picture takes the sound's room; it comes back well above. */
-const TOO_LITTLE_KBPS = 120;
-const ENOUGH_KBPS = 250;
-const TOO_LITTLE_MS = 6000;
-const ENOUGH_MS = 15_000;
-
-/** Without a picture nothing measures what the network could carry: after this time one is tried. */
-const TRY_AGAIN_MS = 60_000;
-
-/** @typedef {{ audioOnly: boolean, since: number | null, turnedAt: number }} Thrift */
-/** @type {Thrift} */
-export const PLENTY = { audioOnly: false, since: null, turnedAt: 0 };
-
-/**
- * Whether to send sound only, with hysteresis.
- * @param {Thrift} thrift @param {number | null} availableKbps @param {number} at milliseconds @returns {Thrift}
- */
-export const thriftAfter = (thrift, availableKbps, at) => {
-  if (thrift.audioOnly && at - thrift.turnedAt >= TRY_AGAIN_MS) return { audioOnly: false, since: null, turnedAt: at };
-  if (availableKbps === null) return { ...thrift, since: null };
-  const turning = thrift.audioOnly ? availableKbps > ENOUGH_KBPS : availableKbps < TOO_LITTLE_KBPS;
-  if (!turning) return { ...thrift, since: null };
-  const since = thrift.since ?? at;
-  const long = at - since >= (thrift.audioOnly ? ENOUGH_MS : TOO_LITTLE_MS);
-  return long ? { audioOnly: !thrift.audioOnly, since: null, turnedAt: at } : { ...thrift, since };
-};

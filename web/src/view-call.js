@@ -133,7 +133,7 @@ export class CallView {
     if (now > this.#noteUntil) write("#notes", call.screen === "call" ? standing(call) || this.#paused : "");
     if (call.screen === "waiting") {
       write("#waiting-time", clock(now - call.since));
-      write("#waiting-socket", socketWords(call.socket));
+      write("#waiting-socket", socketWords(call.socket) || (call.relay ? "" : NO_RELAY));
       write("#waiting-retry", retryWords(call.socket, now));
     }
     if (call.screen === "call") write("#timer", call.since === null ? "" : clock(now - call.since));
@@ -227,7 +227,7 @@ export class CallView {
     const failed = call.media === "failed";
     show("#veil", !good);
     show("#veil .spinner", !failed);
-    show("#veil [data-action=restart]", failed || call.slow);
+    show("#veil button", failed || call.slow);
     write("#veil-text", good ? "" : veilWords(call));
     show("[data-action=picture-in-picture]", document.pictureInPictureEnabled === true);
     show("[data-action=full-screen]", document.fullscreenEnabled === true);
@@ -302,9 +302,12 @@ const standing = (call) => {
   return call.away ? "The other person is reconnecting to the server. The call goes on." : "";
 };
 
+const NO_RELAY = "The server's relay is away: from some networks calls do not connect until it is back.";
+
 /** @param {Extract<Call, { screen: "call" }>} call */
 const veilWords = (call) => {
   if (call.away) return "The other person is reconnecting…";
+  if (call.media === "failed" && !call.relay) return `No way through was found between the two networks. ${NO_RELAY}`;
   if (call.media === "failed") return "No way through was found between the two networks. Try another network, or try again.";
   if (call.since !== null) return "Reconnecting…";
   return call.slow ? "Connecting takes longer than usual…" : "Connecting…";

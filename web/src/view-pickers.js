@@ -2,18 +2,21 @@
 
 /** @typedef {import("./media.js").Media} Media @typedef {import("./constraints.js").DeviceKind} DeviceKind */
 
+/** @type {() => NodeListOf<HTMLSelectElement>} */
+const selects = () => document.querySelectorAll("select[data-device]");
+
 /** @param {HTMLSelectElement} select */
 const kindOf = (select) => /** @type {DeviceKind} */ (select.dataset["device"]);
 
 /** @param {(kind: DeviceKind, id: string) => void} choose */
 export const onPick = (choose) => {
-  for (const select of document.querySelectorAll("select")) select.addEventListener("change", () => choose(kindOf(select), select.value));
+  for (const select of selects()) select.addEventListener("change", () => choose(kindOf(select), select.value));
 };
 
 /** @param {Media} media */
 export const showPickers = ({ devices, chosen, audio, camera }) => {
   const used = { audioinput: audio?.getSettings().deviceId, videoinput: camera?.getSettings().deviceId, audiooutput: chosen.audiooutput };
-  for (const select of document.querySelectorAll("select")) {
+  for (const select of selects()) {
     const kind = kindOf(select);
     const fitting = devices.filter((device) => device.kind === kind && device.deviceId !== "");
     const names = fitting.map(({ deviceId, label }, index) => new Option(label || `Device ${index + 1}`, deviceId));

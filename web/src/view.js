@@ -1,7 +1,8 @@
 // What every screen shares: which one is shown, where the focus goes, what is said aloud.
 //
 // For tests: html[data-screen] is home, lobby, waiting, call, ended or failure; html[data-media] and html[data-path] tell of
-// the call, html[data-failure] names the failure; every button has data-action.
+// the call, html[data-failure] names the failure, html[data-network] is the verdict on the network; every button has
+// data-action.
 
 import { spoken } from "./pin.js";
 

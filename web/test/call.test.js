@@ -19,7 +19,7 @@ const after = (story, from = HOME) => {
 };
 
 /** @type {Happening[]} */
-const WAITING = [{ type: "go", target: PIN, fresh: true }, { type: "enter" }, { type: "socket-open" }, { type: "joined", offerer: true, peerPresent: false, resumed: false }];
+const WAITING = [{ type: "go", target: PIN, fresh: true }, { type: "enter" }, { type: "socket-open" }, { type: "joined", offerer: true, peerPresent: false, resumed: false, relay: true }];
 /** @type {Happening[]} */
 const TALKING = [...WAITING, { type: "peer-joined" }, { type: "media", state: "connected" }];
 
@@ -30,6 +30,18 @@ test("from the first digit to a running call", () => {
   assert.equal(after(WAITING).call.screen, "waiting");
   const { call } = after(TALKING);
   assert.ok(call.screen === "call" && call.media === "connected" && call.since !== null);
+});
+
+test("a server without a relay says so from the waiting to the end of the call", () => {
+  const [go, enter, open] = WAITING;
+  assert.ok(go && enter && open);
+  const story = [go, enter, open, { type: /** @type {const} */ ("joined"), offerer: true, peerPresent: false, resumed: false, relay: false }];
+  const { call: waiting } = after(story);
+  assert.ok(waiting.screen === "waiting" && !waiting.relay);
+  const { call: failed } = after([...story, { type: "peer-joined" }, { type: "media", state: "failed" }]);
+  assert.ok(failed.screen === "call" && !failed.relay);
+  const { call: back } = after([{ type: "joined", offerer: true, peerPresent: true, resumed: true, relay: true }], failed);
+  assert.ok(back.screen === "call" && back.relay);
 });
 
 test("another link in the middle of a call ends that call", () => {
@@ -51,7 +63,7 @@ test("a lost socket changes nothing about the call", () => {
   const { call, effects } = after([...TALKING, { type: "socket-lost", retryInMs: 500, attempt: 1, reason: "network" }]);
   assert.ok(call.screen === "call" && call.media === "connected" && call.socket.state === "lost");
   assert.deepEqual(effects, []);
-  const back = after([{ type: "socket-retrying" }, { type: "socket-open" }, { type: "joined", offerer: true, peerPresent: true, resumed: true }], call);
+  const back = after([{ type: "socket-retrying" }, { type: "socket-open" }, { type: "joined", offerer: true, peerPresent: true, resumed: true, relay: true }], call);
   assert.ok(back.call.screen === "call" && back.call.socket.state === "open" && !back.call.away);
   assert.ok(back.call.since !== null, "the timer goes on");
 });

@@ -175,6 +175,22 @@ test("nothing is taken after the call is over", async () => {
   assert.equal(asked.length, 1);
 });
 
+test("an answer that comes after the call has ended leaves the next call its camera", async () => {
+  /** @type {(() => void)[]} */
+  const later = [];
+  answer = (wanted) => new Promise((settle) => later.push(() => settle(give(wanted))));
+  const media = new Media(() => {});
+  const first = media.acquire();
+  media.release();
+  const second = media.acquire();
+  later[0]?.();
+  await first;
+  assert.equal(media.cameraWanted, true);
+  later[1]?.();
+  await second;
+  assert.equal(fake(media.camera).readyState, "live");
+});
+
 test("a speaker that was chosen in the browser's list is remembered; a closed list changes nothing", async () => {
   const { media } = await begin();
   selectAudioOutput = refuse;

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { Negotiation } from "../src/negotiation.js";
+import { Negotiation, sturdy } from "../src/negotiation.js";
 
 /** As much of a connection as a negotiation sees. */
 class FakeConnection {
@@ -106,4 +106,11 @@ test("the end of candidates is not told to a released page", () => {
   pc.onicecandidate({ candidate: { candidate: "", toJSON: () => "end of a generation" } });
   pc.onicecandidate({ candidate: null });
   assert.deepEqual(sent, [["ice-candidate", "some"]]);
+});
+
+test("what is sent to the other one has Opus repair losses and save silence, whatever it asked for", () => {
+  const lines = (/** @type {string} */ fmtp) => `v=0\r\na=rtpmap:111 opus/48000/2\r\na=rtpmap:96 VP8/90000\r\n${fmtp}\r\na=fmtp:96 max-fs=1\r\n`;
+  const { sdp } = sturdy({ type: "offer", sdp: lines("a=fmtp:111 minptime=10; useinbandfec=0;stereo=1") });
+  assert.equal(sdp, lines("a=fmtp:111 minptime=10;useinbandfec=1;stereo=1;usedtx=1"));
+  assert.equal(sturdy({ type: "answer", sdp: "no opus" }).sdp, "no opus");
 });

@@ -1,7 +1,7 @@
 import assert from "node:assert/strict";
 import { test } from "node:test";
 
-import { PLENTY, digest, levelOf, thriftAfter } from "../src/quality.js";
+import { digest, levelOf } from "../src/quality.js";
 
 const PAIR = { id: "p", type: "candidate-pair", localCandidateId: "l", remoteCandidateId: "r", currentRoundTripTime: 0.038, availableOutgoingBitrate: 900_000 };
 /** @param {string} local @param {string} remote @param {number} bytes @param {number} lost */
@@ -34,15 +34,4 @@ test("rates and losses are those since the last look", () => {
 test("levels fall with loss, delay and freezes", () => {
   assert.deepEqual([levelOf(30, 0, 0), levelOf(300, 0, 0), levelOf(30, 8, 0), levelOf(30, 0, 3)], [4, 3, 2, 1]);
   assert.equal(levelOf(null, null, 0), 4);
-});
-
-test("the picture goes when there is too little for long, and comes back", () => {
-  let thrift = thriftAfter(PLENTY, 80, 0);
-  assert.equal(thriftAfter(thrift, 80, 5000).audioOnly, false);
-  assert.equal(thriftAfter(thriftAfter(thrift, 200, 3000), 80, 7000).audioOnly, false, "a moment of plenty counts");
-  thrift = thriftAfter(thrift, 80, 6000);
-  assert.equal(thrift.audioOnly, true);
-  assert.equal(thriftAfter(thrift, 200, 20_000).audioOnly, true, "not enough to come back");
-  assert.equal(thriftAfter(thriftAfter(thrift, 300, 10_000), 300, 25_000).audioOnly, false);
-  assert.equal(thriftAfter(thrift, 80, 66_000).audioOnly, false, "without a picture nothing is measured: it is tried");
 });

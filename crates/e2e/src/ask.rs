@@ -32,16 +32,25 @@ pub async fn get(address: &str, path: &str) -> Result<String> {
 /// Shows the last answer when none is in time.
 pub async fn get_until(address: &str, path: &str, wanted: impl Fn(&str) -> bool) -> Result<String> {
     let mut last = String::new();
+    let found = until(path, async || {
+        last = get(address, path).await.unwrap_or_default();
+        wanted(&last)
+    });
+    let found = found.await;
+    found.with_context(|| format!("never as wanted: http://{address}{path}: {last}"))?;
+    Ok(last)
+}
+
+/// Asks until the answer is yes.
+///
+/// # Errors
+/// When it is not in time.
+pub async fn until(what: &str, mut so: impl AsyncFnMut() -> bool) -> Result<()> {
     let asking = async {
-        loop {
-            last = get(address, path).await.unwrap_or_default();
-            if wanted(&last) {
-                return;
-            }
+        while !so().await {
             sleep(Duration::from_millis(50)).await;
         }
     };
     let found = timeout(PATIENCE, asking).await;
-    found.with_context(|| format!("never as wanted: http://{address}{path}: {last}"))?;
-    Ok(last)
+    found.with_context(|| format!("never: {what}"))
 }

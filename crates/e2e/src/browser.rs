@@ -1,6 +1,6 @@
 //! One person's browser: headless Chromium with a fake camera and microphone.
 
-use std::{net::IpAddr, time::Duration};
+use std::{net::IpAddr, path::Path, time::Duration};
 
 use anyhow::{Context as _, bail};
 use fantoccini::{Client, ClientBuilder, Locator, wd::WebDriverCompatibleCommand};
@@ -51,9 +51,13 @@ pub struct Browser {
     _profile: TempDir,
 }
 
-/// Keeps every connection where a test can ask it, and counts painted frames.
+/// Keeps every connection and socket where a test can ask it.
 const SPY: &str = r"
     window.connections = [];
+    window.sockets = [];
+    window.WebSocket = class extends WebSocket {
+        constructor(...where) { super(...where); window.sockets.push(this); }
+    };
     const adjusted = (config) => window.relayBy === undefined ? config : {
         ...config,
         iceTransportPolicy: 'relay',
@@ -111,31 +115,19 @@ impl Browser {
             "goog:loggingPrefs": { "browser": "ALL" },
             "timeouts": { "script": PATIENCE.as_millis() as u64 },
         });
-        let Value::Object(capabilities) = capabilities else {
-            bail!("capabilities are an object")
-        };
-        let client = ClientBuilder::new(HttpConnector::new())
-            .capabilities(capabilities)
-            .connect(&driver.url)
+        let client = connect(driver, capabilities)
             .await
             .context("Chromium does not start")?;
         let browser = Self {
             client,
             _profile: profile,
         };
-        browser
-            .devtools(
-                "Page.addScriptToEvaluateOnNewDocument",
-                json!({ "source": SPY }),
-            )
-            .await?;
-        if let Some(prefix) = options.relay_by {
-            let source = format!("window.relayBy = '{prefix}';");
+        let relay = options.relay_by;
+        let relay = relay.map(|prefix| format!("window.relayBy = '{prefix}';"));
+        for source in [Some(SPY.to_owned()), relay].into_iter().flatten() {
+            let before = "Page.addScriptToEvaluateOnNewDocument";
             browser
-                .devtools(
-                    "Page.addScriptToEvaluateOnNewDocument",
-                    json!({ "source": source }),
-                )
+                .devtools(before, json!({ "source": source }))
                 .await?;
         }
         let scheme = if options.dark { "dark" } else { "light" };
@@ -148,6 +140,34 @@ impl Browser {
             .devtools("Emulation.setDeviceMetricsOverride", metrics)
             .await?;
         Ok(browser)
+    }
+
+    /// Opens Firefox with that profile, which is kept by who gives it.
+    ///
+    /// # Errors
+    /// When Firefox does not start.
+    pub async fn open_firefox(driver: &Driver, profile: &Path) -> anyhow::Result<Self> {
+        let capabilities = json!({
+            "moz:firefoxOptions": {
+                "args": ["-headless", "-profile", profile],
+                "prefs": {
+                    "media.navigator.streams.fake": true,
+                    "media.navigator.permission.disabled": true,
+                    "media.autoplay.default": 0,
+                    "browser.shell.checkDefaultBrowser": false,
+                    "network.proxy.type": 0,
+                },
+            },
+            "timeouts": { "script": PATIENCE.as_millis() as u64 },
+        });
+        let client = connect(driver, capabilities)
+            .await
+            .context("Firefox does not start")?;
+        let profile = tempfile::tempdir()?;
+        Ok(Self {
+            client,
+            _profile: profile,
+        })
     }
 
     /// Goes to that address.
@@ -387,6 +407,17 @@ impl Browser {
             .await
             .with_context(|| format!("{name} failed"))
     }
+}
+
+async fn connect(driver: &Driver, capabilities: Value) -> anyhow::Result<Client> {
+    let Value::Object(capabilities) = capabilities else {
+        bail!("capabilities are an object")
+    };
+    let mut builder = ClientBuilder::new(HttpConnector::new());
+    Ok(builder
+        .capabilities(capabilities)
+        .connect(&driver.url)
+        .await?)
 }
 
 /// A command of chromedriver's own.

@@ -98,7 +98,10 @@ pub async fn link(server: &str, robot: &str, viewer: &str, secret: &str) -> anyh
 }
 
 /// A Python that has what the robot needs, beside the binaries under test.
-async fn python() -> anyhow::Result<PathBuf> {
+///
+/// # Errors
+/// When it cannot be prepared.
+pub async fn python() -> anyhow::Result<PathBuf> {
     let own = std::env::current_exe()?;
     let target = own.ancestors().nth(3).context("a target folder")?;
     let preparing = Command::new(example("robot").join("venv"))

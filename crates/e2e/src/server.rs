@@ -105,6 +105,19 @@ impl Server {
     }
 }
 
+/// Everything on free ports of loopback, but for what the arguments say.
+fn elsewhere(arguments: &[String]) -> impl Iterator<Item = &'static str> {
+    let defaults = [
+        ["--admin-listen", "127.0.0.1:0"],
+        ["--turn-listen", "127.0.0.1:0"],
+        ["--echo-media-listen", "127.0.0.1:0"],
+        ["--public-ip", "127.0.0.1"],
+    ];
+    let given = |flag| arguments.iter().any(|argument| argument == flag);
+    let own = defaults.into_iter().filter(move |[flag, _]| !given(*flag));
+    own.flatten().collect::<Vec<_>>().into_iter()
+}
+
 async fn spawn(
     state: &Path,
     listen: &str,
@@ -120,13 +133,7 @@ async fn spawn(
             "--state-dir",
         ])
         .arg(state)
-        .args([
-            "--admin-listen",
-            "127.0.0.1:0",
-            "--turn-listen",
-            "127.0.0.1:0",
-        ])
-        .args(["--public-ip", "127.0.0.1"])
+        .args(elsewhere(arguments))
         .args(arguments)
         .stdout(Stdio::piped())
         .stderr(Stdio::piped())

@@ -28,8 +28,16 @@ impl Service {
     /// # Errors
     /// When it cannot be built or does not come up.
     pub async fn start(name: &str, arguments: &[&str]) -> Result<Self> {
+        Self::start_at(name, "127.0.0.1:0", arguments).await
+    }
+
+    /// Starts it where others look for it.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn start_at(name: &str, listen: &str, arguments: &[&str]) -> Result<Self> {
         let mut child = Command::new(binary(name)?)
-            .args(["--listen", "127.0.0.1:0"])
+            .args(["--listen", listen])
             .env("TUTURU_ADMIN_LISTEN", "127.0.0.1:0")
             .args(["--log-format", "json"])
             .args(arguments)

@@ -23,6 +23,7 @@ struct Services {
     signaling: Service,
     issuer: Service,
     page: Service,
+    echo: Service,
     all_in_one: Server,
 }
 
@@ -49,22 +50,26 @@ impl Services {
         let certificate = certificate.to_str().context("a path")?;
         let arguments = ["--certificate-file", certificate];
         let page = Service::start("static-asset", &arguments).await?;
+        let arguments = ["--public-ip=127.0.0.1", "--echo-media-listen=127.0.0.1:0"];
+        let echo = Service::start("echo", &arguments).await?;
         let all_in_one = Server::start(&["--https", "--https-listen", "127.0.0.1:0"]).await?;
         Ok(Self {
             signaling,
             issuer,
             page,
+            echo,
             all_in_one,
         })
     }
 
     /// A job for each, with its admin address.
-    fn jobs(&self) -> [(&'static str, &str); 4] {
+    fn jobs(&self) -> [(&'static str, &str); 5] {
         let all_in_one = self.all_in_one.admin.trim_start_matches("http://");
         [
             ("signaling", &self.signaling.admin),
             ("credential-issuer", &self.issuer.admin),
             ("static-asset", &self.page.admin),
+            ("echo", &self.echo.admin),
             ("tuturu", all_in_one.trim_end_matches("/metrics")),
         ]
     }
@@ -240,7 +245,7 @@ async fn a_real_prometheus_finds_every_service_and_draws_every_panel() -> Result
     let prometheus = Prometheus::start(&services.jobs()).await?;
     prometheus
         .answers("count(up == 1)", |result| {
-            result.first().is_some_and(|all| all["value"][1] == "4")
+            result.first().is_some_and(|all| all["value"][1] == "5")
         })
         .await?;
     services.use_them().await?;

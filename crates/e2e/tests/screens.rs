@@ -1,35 +1,8 @@
 //! Every screen, as people of all kinds meet it: light and dark, phone and desktop, with a
 //! screen reader, on a slow line. `SCREENSHOTS=<folder>` keeps the pictures.
 
-use std::path::Path;
-
 use anyhow::{Context as _, Result, ensure};
-use e2e::{Browser, Driver, Options, Server};
-
-/// Finds what a screen reader or a weak eye would stumble over.
-async fn accessible(browser: &Browser, what: &str) -> Result<()> {
-    let file =
-        Path::new(env!("CARGO_MANIFEST_DIR")).join("../../web/node_modules/axe-core/axe.min.js");
-    let axe = std::fs::read_to_string(file).context("axe-core is missing: npm ci in web/")?;
-    browser.run(&axe).await?;
-    let body = "
-        const { violations } = await axe.run(document, { resultTypes: ['violations'] });
-        return violations.map(({ id, nodes }) => `${id}: ${nodes.map(({ target }) => target.join(' ')).join(', ')}`);";
-    let found = browser.run_async(body).await?;
-    ensure!(found == serde_json::json!([]), "{what}: {found}");
-    let overflow = browser
-        .run("return document.documentElement.scrollWidth - document.documentElement.clientWidth")
-        .await?;
-    ensure!(
-        overflow.as_i64().unwrap_or(1) <= 0,
-        "{what}: wider than the window"
-    );
-    if let Some(folder) = std::env::var_os("SCREENSHOTS") {
-        let picture = browser.screenshot().await?;
-        std::fs::write(Path::new(&folder).join(format!("{what}.png")), picture)?;
-    }
-    Ok(())
-}
+use e2e::{Browser, Driver, Options, Server, accessible};
 
 async fn every_screen(dark: bool, size: (u32, u32)) -> Result<()> {
     let server = Server::start(&[]).await?;
@@ -87,6 +60,10 @@ async fn every_screen(dark: bool, size: (u32, u32)) -> Result<()> {
     accessible(&ann, &name("ended")).await?;
     ann.act("home").await?;
     ann.screen("home").await?;
+    ann.go(&format!("{}/#network", server.page)).await?;
+    ann.until("document.documentElement.dataset.network === 'good'")
+        .await?;
+    accessible(&ann, &name("network")).await?;
     let complaints = ann.complaints().await?;
     ensure!(complaints.is_empty(), "on the console: {complaints:?}");
     ann.close().await?;

@@ -11,6 +11,14 @@ use tokio_tungstenite::{client_async, tungstenite::Message};
 
 const TOKEN: &str = "the internal token of the tests";
 
+/// An echo needs to know where it is.
+const ECHO: [&str; 4] = [
+    "--public-ip",
+    "127.0.0.1",
+    "--echo-media-listen",
+    "127.0.0.1:0",
+];
+
 async fn ice_servers(signaling: &str) -> Result<Value> {
     let stream = TcpStream::connect(signaling).await?;
     let (mut socket, _) = client_async(format!("ws://{signaling}/ws"), stream).await?;
@@ -84,7 +92,7 @@ async fn the_page_is_a_service_of_its_own() -> Result<()> {
 
 #[tokio::test]
 async fn a_service_checks_itself() -> Result<()> {
-    for name in ["signaling", "credential-issuer", "static-asset"] {
+    for name in ["signaling", "credential-issuer", "static-asset", "echo"] {
         let admin = free_address().await?;
         let health = async || -> Result<bool> {
             let mut asking = Command::new(e2e::binary(name)?);
@@ -98,12 +106,12 @@ async fn a_service_checks_itself() -> Result<()> {
             "--turn-uris",
             "turn:relay.example:3478",
         ];
-        let secret: &[&str] = if name == "credential-issuer" {
-            &secret
-        } else {
-            &[]
+        let needed: &[&str] = match name {
+            "credential-issuer" => &secret,
+            "echo" => &ECHO,
+            _ => &[],
         };
-        let arguments = [&["--admin-listen", &admin], secret].concat();
+        let arguments = [&["--admin-listen", &admin], needed].concat();
         let mut service = Service::start(name, &arguments).await?;
         while !health().await? {
             ensure!(service.child.try_wait()?.is_none(), "{name} ended");
@@ -121,7 +129,7 @@ async fn free_address() -> Result<String> {
 #[tokio::test]
 async fn compose_gives_each_service_its_own_variables() -> Result<()> {
     let compose = include_str!("../../../docker-compose.yml");
-    for name in ["signaling", "credential-issuer", "static-asset"] {
+    for name in ["signaling", "credential-issuer", "static-asset", "echo"] {
         let asked = Command::new(e2e::binary(name)?).arg("--help").output();
         let help = String::from_utf8(asked.await?.stdout)?;
         let known: BTreeSet<_> = help

@@ -13,6 +13,7 @@ pub mod http;
 pub mod jwt;
 pub mod lifecycle;
 pub mod log;
+pub mod origin;
 mod process;
 pub mod rate;
 pub mod shutdown;

@@ -8,6 +8,10 @@ use tracing_subscriber::EnvFilter;
 
 use crate::config::ConfigError;
 
+/// SECURITY: at trace warp says the segments of paths, and a room's name is one; the WebRTC
+/// library says addresses and ICE passwords.
+const SILENT: [&str; 5] = ["warp::filters", "str0m", "is", "dimpl", "sctp_proto"];
+
 /// How to log.
 #[derive(Clone, Debug, Args)]
 #[command(next_help_heading = "Logging")]
@@ -50,10 +54,11 @@ pub fn init(args: &LogArgs) -> Result<(), ConfigError> {
     let filter = EnvFilter::try_new(&args.log_level).map_err(|_| {
         ConfigError::new("TUTURU_LOG_LEVEL is not a level: try `info` or `info,signaling=debug`")
     })?;
-    // SECURITY: at trace warp says the segments of paths, and a room's name is one.
-    let silent = "warp::filters=off".parse().expect("a directive");
+    let filter = SILENT.iter().fold(filter, |filter, target| {
+        filter.add_directive(format!("{target}=off").parse().expect("a directive"))
+    });
     let builder = tracing_subscriber::fmt()
-        .with_env_filter(filter.add_directive(silent))
+        .with_env_filter(filter)
         .with_writer(std::io::stderr);
     // A second call, in tests, keeps the first logger.
     let _ = match args.log_format {

@@ -8,6 +8,7 @@
 mod config;
 mod dialect;
 mod ear;
+mod fallback;
 mod hub;
 mod ice;
 mod metrics;
@@ -39,8 +40,8 @@ pub use config::{CallReports, SignalingArgs};
 pub use ice::{InProcess, Issued, IssuerLink};
 
 use crate::{
-    hub::Command, ice::IceServers, metrics::Metrics, origin::Origins, outbox::OutboxLimits,
-    robots::Robots, token::Tokens,
+    fallback::Conversations, hub::Command, ice::IceServers, metrics::Metrics, origin::Origins,
+    outbox::OutboxLimits, robots::Robots, token::Tokens,
 };
 
 /// The running service. Cheap to clone.
@@ -63,6 +64,7 @@ struct Shared {
     robots: Robots,
     parties: Vec<String>,
     crowd: Crowd,
+    conversations: Conversations,
     shutdown: Shutdown,
     /// Makes the names under which sources are known to the relay.
     pseudonym_key: Vec<u8>,
@@ -140,6 +142,7 @@ impl Signaling {
             robots,
             parties: args.dialects.parties.clone(),
             crowd: Crowd::new(args.max_sockets, args.max_sockets_per_source),
+            conversations: Conversations::default(),
             shutdown,
             pseudonym_key,
         };

@@ -11,6 +11,7 @@ use rooms::Occupancy;
 #[derive(Clone, Debug)]
 pub(crate) struct Metrics {
     pub(crate) sockets: IntGauge,
+    pub(crate) fallbacks: IntGauge,
     rooms: IntGauge,
     seats_here: IntGauge,
     seats_away: IntGauge,
@@ -67,6 +68,10 @@ impl Metrics {
         }
         Ok(Self {
             sockets: gauge("sockets", "WebSockets that are open now.")?,
+            fallbacks: gauge(
+                "fallbacks",
+                "Conversations open now over plain HTTP, where WebSockets fail.",
+            )?,
             rooms: gauge("rooms", "Rooms with at least one seat taken or held.")?,
             seats_here: gauge("seats_present", "Seats with a connection in them.")?,
             seats_away: gauge(

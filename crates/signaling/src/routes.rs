@@ -1,11 +1,13 @@
-//! `GET /ws`, `/ws/app`, `/ws/device`, `/parties/…`, `/party/…` and `/health`.
+//! `GET /ws`, `/ws/app`, `/ws/device`, `/parties/…`, `/party/…` and `/health`; `/ws/events`
+//! and `POST /ws/messages` for calls without a WebSocket.
 
 use std::{
     sync::Arc,
     time::{SystemTime, UNIX_EPOCH},
 };
 
-use http::header;
+use bytes::Bytes;
+use http::{HeaderMap, header};
 use protocol::{
     party::{Connections, NAME_BYTES},
     robot::DEVICE_BYTES,
@@ -20,6 +22,7 @@ use crate::{
     Shared, Signaling,
     dialect::party,
     ear::{Allowed, Ear, call::CallEar, party::PartyEar, robot::RobotEar},
+    fallback,
     hub::{Command, unix_now},
     upgrade::{Request, request},
 };
@@ -34,12 +37,25 @@ impl Signaling {
             let shared = Arc::clone(&self.shared);
             warp::any().map(move || Arc::clone(&shared))
         };
-        let asked = warp::get().and(state).and(request());
+        let asked = warp::get().and(state.clone()).and(request());
         let calls = warp::path!("ws").and(asked.clone());
         let calls = calls.map(|shared: Arc<Shared>, request: Request| {
             let ear = first_ear(&shared, &request);
             answer(&shared, ear.and_then(|ear| request.accept(&shared, ear)))
         });
+        let events = warp::path!("ws" / "events").and(asked.clone());
+        let events = events.map(|shared: Arc<Shared>, request: Request| {
+            answer(&shared, fallback::open(&shared, &request))
+        });
+        let said = warp::path!("ws" / "messages").and(warp::post());
+        let said = said.and(state.clone()).and(warp::header::headers_cloned());
+        let said = said
+            .and(fallback::body(self.shared.limits.max_message))
+            .then(
+                |shared: Arc<Shared>, headers: HeaderMap, body: Bytes| async move {
+                    answer(&shared, fallback::say(&shared, &headers, &body).await)
+                },
+            );
         let apps = warp::path!("ws" / "app").and(asked.clone());
         let apps = apps.and(warp::query());
         let apps = apps.map(|shared: Arc<Shared>, request: Request, query| {
@@ -63,6 +79,10 @@ impl Signaling {
         let health = warp::path!("health").and(warp::get());
         let health = health.map(move || health_of(&shared));
         calls
+            .or(events)
+            .unify()
+            .or(said)
+            .unify()
             .or(apps)
             .unify()
             .or(devices)

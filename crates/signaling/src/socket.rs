@@ -8,17 +8,11 @@ use std::{
     time::{Duration, Instant},
 };
 
-use futures_util::{SinkExt as _, StreamExt as _};
+use futures_util::{Sink, SinkExt as _, Stream, StreamExt as _};
 use rooms::PeerId;
 use service::client::Source;
-use tokio::{
-    io::{AsyncRead, AsyncWrite},
-    time::sleep_until,
-};
-use tokio_tungstenite::{
-    WebSocketStream,
-    tungstenite::{self, Message, error::CapacityError},
-};
+use tokio::time::sleep_until;
+use tokio_tungstenite::tungstenite::{self, Message, error::CapacityError};
 
 use crate::{
     Shared,
@@ -27,15 +21,25 @@ use crate::{
     outbox::{Batch, Outbox},
 };
 
-/// Serves one upgraded socket until it ends.
-pub(crate) async fn serve<S>(
-    shared: Arc<Shared>,
-    source: Source,
-    ear: Ear,
-    stream: WebSocketStream<S>,
-) where
-    S: AsyncRead + AsyncWrite + Unpin + Send,
+/// What carries messages both ways: a WebSocket, or what stands in for one.
+pub(crate) trait Carrier:
+    Stream<Item = Result<Message, tungstenite::Error>>
+    + Sink<Message, Error = tungstenite::Error>
+    + Unpin
+    + Send
 {
+}
+
+impl<S> Carrier for S where
+    S: Stream<Item = Result<Message, tungstenite::Error>>
+        + Sink<Message, Error = tungstenite::Error>
+        + Unpin
+        + Send
+{
+}
+
+/// Serves one socket until it ends.
+pub(crate) async fn serve(shared: Arc<Shared>, source: Source, ear: Ear, stream: impl Carrier) {
     let peer = PeerId(random());
     let outbox = Outbox::new(shared.limits.outbox);
     let hub = shared.hub.clone();
@@ -70,7 +74,7 @@ pub(crate) async fn serve<S>(
 struct Socket<S> {
     wire: Wire,
     ear: Ear,
-    stream: WebSocketStream<S>,
+    stream: S,
     /// Messages are paid for until then.
     paid_until: Instant,
     opened: Instant,
@@ -121,7 +125,7 @@ impl End {
     }
 }
 
-impl<S: AsyncRead + AsyncWrite + Unpin + Send> Socket<S> {
+impl<S: Carrier> Socket<S> {
     async fn run(&mut self) -> End {
         let end = self.converse().await;
         if let Some((code, reason)) = end.close() {

@@ -73,14 +73,7 @@ impl Request {
             let why = "The Sec-WebSocket-Key is not one.";
             return Err(HttpError::InvalidRequest(why));
         }
-        if shared.shutdown.is_requested() {
-            return Err(HttpError::Unavailable(2));
-        }
-        let place = shared.crowd.take(self.address.source());
-        let place = place.map_err(|crowded| match crowded {
-            Crowded::Server => HttpError::Unavailable(10),
-            Crowded::Source => HttpError::RateLimited(10),
-        })?;
+        let place = place(shared, self.address)?;
         let accept_key = derive_accept_key(key.as_bytes());
         tokio::spawn(converse(
             Arc::clone(shared),
@@ -98,6 +91,18 @@ impl Request {
         headers.insert(header::SEC_WEBSOCKET_ACCEPT, accept_key);
         Ok(response)
     }
+}
+
+/// Room for one more, if there is any.
+pub(crate) fn place(shared: &Shared, address: Address) -> Result<Place, HttpError> {
+    if shared.shutdown.is_requested() {
+        return Err(HttpError::Unavailable(2));
+    }
+    let place = shared.crowd.take(address.source());
+    place.map_err(|crowded| match crowded {
+        Crowded::Server => HttpError::Unavailable(10),
+        Crowded::Source => HttpError::RateLimited(10),
+    })
 }
 
 async fn converse(

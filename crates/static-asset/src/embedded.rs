@@ -1,7 +1,7 @@
 //! The page in the binary. Everything is prepared once; every file also has an address that
 //! names the content of the whole tree, and may be kept for ever.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use rust_embed::Embed;
 use sha2::{Digest as _, Sha256};
@@ -13,7 +13,7 @@ use crate::{
 
 #[derive(Embed)]
 #[folder = "$CARGO_MANIFEST_DIR/../../web"]
-#[include = "index.html"]
+#[include = "*.html"]
 #[include = "*.css"]
 #[include = "*.svg"]
 #[include = "*.png"]
@@ -50,10 +50,14 @@ impl Embedded {
             tree.update(Sha256::digest(content));
         }
         let immutable = format!("{PREFIX}{}/", hex(&tree.finalize()[..8]));
-        if let Some(page) = contents.remove("index.html") {
-            let page = String::from_utf8_lossy(&page).into_owned();
-            let page = address(&page, &immutable, |name| contents.contains_key(name));
-            contents.insert("index.html".into(), page.into_bytes());
+        let named: BTreeSet<String> = contents
+            .keys()
+            .filter(|name| !is_page(name))
+            .cloned()
+            .collect();
+        for (_, page) in contents.iter_mut().filter(|(name, _)| is_page(name)) {
+            let text = String::from_utf8_lossy(page);
+            *page = address(&text, &immutable, |name| named.contains(name)).into_bytes();
         }
         let prepare = |(name, content): (String, Vec<u8>)| {
             let asset = Asset::new(&name, content.into(), Effort::Best);
@@ -71,14 +75,19 @@ impl Embedded {
     /// The file of that name, and whether its address names its content.
     pub(crate) fn find(&self, name: &str) -> Option<(&Asset, bool)> {
         match name.strip_prefix(&self.immutable) {
-            Some(rest) if rest != "index.html" => Some((self.files.get(rest)?, true)),
+            Some(rest) if !is_page(rest) => Some((self.files.get(rest)?, true)),
             Some(_) => None,
             None => Some((self.files.get(name)?, false)),
         }
     }
 }
 
-/// Points the page's own references at the addresses that name their content. Modules
+/// Its address stays, and its content changes.
+fn is_page(name: &str) -> bool {
+    name.ends_with(".html")
+}
+
+/// Points a page's own references at the addresses that name their content. Modules
 /// import each other relatively, so they stay below the same prefix.
 fn address(page: &str, prefix: &str, exists: impl Fn(&str) -> bool) -> String {
     let mut parts = page.split("=\"/");
@@ -100,9 +109,10 @@ mod tests {
 
     fn tree(script: &str) -> Embedded {
         let page = r##"<link href="/style.css"><script src="/src/main.js"></script>
-            <use href="/style.css#part"><a href="/"></a><a href="/other">="/"##;
+            <use href="/style.css#part"><a href="/"></a><a href="/more.html"></a><a href="/other">="/"##;
         let files = [
             ("index.html", page),
+            ("more.html", page),
             ("style.css", "b{}"),
             ("src/main.js", script),
         ];
@@ -124,6 +134,8 @@ mod tests {
             "{page}"
         );
         assert!(page.contains(&format!("<use href=\"/{}style.css#part\">", one.immutable)));
+        assert_eq!(page, text(one.find("more.html").unwrap().0));
+        assert!(page.contains("href=\"/more.html\""), "pages keep theirs");
         assert!(page.contains("href=\"/\"") && page.ends_with("href=\"/other\">=\"/"));
         assert!(
             one.find(&format!("{}src/main.js", one.immutable))
@@ -149,7 +161,7 @@ mod tests {
         );
         let own = |name: &String| match name.split_once('/') {
             Some((folder, _)) => ["src", "icons"].contains(&folder),
-            None => name == "index.html" || !name.ends_with("html"),
+            None => ["index.html", "echo.html"].contains(&name.as_str()) || !is_page(name),
         };
         assert!(names.iter().all(own), "{names:?}");
         let foreign = |name: &String| name.ends_with(".json") || name.contains(".test.");

@@ -12,7 +12,10 @@ use std::{
 use clap::Args;
 use service::config::EXIT_CONFIG;
 
-use crate::env_file::{self, EnvFile};
+use crate::{
+    env_file::{self, EnvFile},
+    settings::SECRETS,
+};
 
 /// What to check.
 #[derive(Debug, Args)]
@@ -97,14 +100,19 @@ fn of_file(path: &Path) -> Vec<String> {
     }
     let faults = file.faults.iter();
     lines.extend(faults.map(|(line, why)| format!("{shown}:{line}: {why}")));
+    // A file for `tuturu serve` alone has nothing else.
+    let prefixed = |name: &str| name.starts_with("TUTURU_");
+    let deployed =
+        file.get("DOMAIN").is_some() || !file.entries.iter().any(|entry| prefixed(&entry.name));
+    let twice = |name: &str| deployed && SECRETS.contains(&name);
     let values: Vec<(String, String)> = file
         .entries
         .iter()
+        .filter(|entry| !twice(&entry.name))
         .map(|entry| (entry.name.clone(), entry.value.clone()))
         .collect();
     let mut mistakes = serve::mistakes(&values);
-    // A file for `tuturu serve` alone has nothing else.
-    if file.get("DOMAIN").is_some() || !values.iter().any(|(name, _)| name.starts_with("TUTURU_")) {
+    if deployed {
         mistakes.extend(deployment::mistakes(&file));
     }
     lines.extend(mistakes.iter().map(|Mistake { key, why }| {

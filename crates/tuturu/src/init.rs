@@ -249,8 +249,9 @@ fn text(answers: &Answers, old: &EnvFile) -> String {
             "EMAIL" => answers.email.clone(),
             "PUBLIC_IP" => answers.public_ip.to_string(),
             "TLS_MODE" => answers.tls.name().to_owned(),
+            "COMPOSE_PROFILES" => profiles(old.value(name), answers.tls),
             "RELAY_MIN_PORT" => kept().unwrap_or_else(|| "49160".into()),
-            "RELAY_MAX_PORT" => kept().unwrap_or_else(|| "49259".into()),
+            "RELAY_MAX_PORT" => kept().unwrap_or_else(|| "49959".into()),
             secret => {
                 debug_assert!(SECRETS.contains(&secret), "{secret}");
                 kept().unwrap_or_else(|| secrets::new().expose().to_owned())
@@ -266,6 +267,15 @@ fn text(answers: &Answers, old: &EnvFile) -> String {
         line("From the file before.", &entry.name, &quoted(&entry.value));
     }
     text
+}
+
+/// Those that were there, with or without the one that asks for certificates.
+fn profiles(before: Option<&str>, tls: TlsMode) -> String {
+    let certificates = TlsMode::Letsencrypt.name();
+    let others = before.unwrap_or_default().split(',');
+    let others = others.filter(|profile| !profile.is_empty() && *profile != certificates);
+    let own = (tls == TlsMode::Letsencrypt).then_some(certificates);
+    others.chain(own).collect::<Vec<_>>().join(",")
 }
 
 fn quoted(value: &str) -> String {
@@ -322,11 +332,6 @@ fn next_steps(answers: &Answers, file: &EnvFile, args: &InitArgs) -> String {
             note(&format!("{name} was kept, but {why}"));
         }
     }
-    let profile = if *tls == TlsMode::Letsencrypt {
-        " --profile letsencrypt"
-    } else {
-        ""
-    };
     let file = if args.file == std::path::Path::new(".env") {
         String::new()
     } else {
@@ -334,7 +339,7 @@ fn next_steps(answers: &Answers, file: &EnvFile, args: &InitArgs) -> String {
     };
     let _ = write!(
         text,
-        "\nNext, when the records are there:\n  docker compose{file}{profile} up -d\n  tuturu doctor {domain}\n",
+        "\nNext, when the records are there:\n  docker compose{file} up -d --build\n  tuturu doctor {domain}\n",
     );
     text
 }
@@ -386,7 +391,8 @@ mod tests {
 
     #[test]
     fn what_was_there_stays_and_every_line_is_explained() {
-        let old = EnvFile::parse("TURN_SECRET=the-old-one\nRELAY_MIN_PORT=50000\nMINE='a b'\n");
+        let old =
+            EnvFile::parse("TUTURU_TURN_SECRET=the-old-one\nRELAY_MIN_PORT=50000\nMINE='a b'\n");
         let answers = Answers {
             domain: "call.example.org".into(),
             email: String::new(),
@@ -396,13 +402,13 @@ mod tests {
         let text = text(&answers, &old);
         let new = EnvFile::parse(&text);
         assert_eq!(new.faults, []);
-        assert_eq!(new.value("TURN_SECRET"), Some("the-old-one"));
+        assert_eq!(new.value("TUTURU_TURN_SECRET"), Some("the-old-one"));
         assert_eq!(new.value("RELAY_MIN_PORT"), Some("50000"));
         assert_eq!(new.value("MINE"), Some("a b"));
         assert_eq!(new.value("TURN_DOMAIN"), Some("turn.call.example.org"));
         let (resume, token) = (
-            new.value("RESUME_SECRET").unwrap(),
-            new.value("INTERNAL_TOKEN").unwrap(),
+            new.value("TUTURU_RESUME_SECRET").unwrap(),
+            new.value("TUTURU_INTERNAL_TOKEN").unwrap(),
         );
         assert!(resume.len() == 64 && token.len() == 64 && resume != token);
         for block in text.split("\n\n").skip(1) {

@@ -1,4 +1,4 @@
-//! `tuturu serve`: page, signaling, credential issuer and relay in one process.
+//! `tuturu serve`: page, signaling, credential issuer, relay and echo in one process.
 
 use std::{
     net::{IpAddr, SocketAddr},
@@ -11,6 +11,7 @@ use clap::Args;
 use credential_issuer::{
     Access, Issuer, IssuerArgs, ProviderMetrics, TurnSecrets, app_routes, public_routes,
 };
+use echo::{Echo, EchoArgs, IceSource};
 use relay::RelayArgs;
 use service::{
     admin::{Admin, AdminArgs},
@@ -43,7 +44,7 @@ pub(crate) struct ServeArgs {
     )]
     pub(crate) listen: SocketAddr,
 
-    /// Address under which callers reach the relay [default: this machine's first one].
+    /// Address under which callers reach the relay and the echo [default: this machine's first one].
     #[arg(long, env = "TUTURU_PUBLIC_IP", value_name = "IP")]
     pub(crate) public_ip: Option<IpAddr>,
 
@@ -61,6 +62,8 @@ pub(crate) struct ServeArgs {
     pub(crate) issuer: IssuerArgs,
     #[command(flatten)]
     pub(crate) relay: RelayArgs,
+    #[command(flatten)]
+    pub(crate) echo: EchoArgs,
     #[command(flatten)]
     pub(crate) http: HttpArgs,
     #[command(flatten)]
@@ -113,6 +116,12 @@ pub(crate) async fn run(mut args: ServeArgs) -> anyhow::Result<()> {
         let hub = hub.clone();
         async move { hub.is_live().await }
     });
+    let ask = in_process(Arc::clone(&issuer));
+    let ice: IceSource = Arc::new(move |client| {
+        let asked = ask(client);
+        Box::pin(async move { asked.await.configuration.ice_servers.clone() })
+    });
+    let echo = Echo::start(&args.echo, public_ip, Some(ice), admin.registry()).await?;
     let access = Access::new(args.issuer.credential_rate, None, admin.registry())?;
     let assets = Assets::load(&args.page, admin.registry())?;
 
@@ -138,6 +147,8 @@ pub(crate) async fn run(mut args: ServeArgs) -> anyhow::Result<()> {
         .or(app_routes(Arc::clone(&issuer), access.clone(), verifier))
         .unify()
         .or(public_routes(issuer, access))
+        .unify()
+        .or(echo::routes(&echo))
         .unify()
         .recover(recover_found)
         .unify()
@@ -171,7 +182,7 @@ pub(crate) async fn run(mut args: ServeArgs) -> anyhow::Result<()> {
     };
     let drain = async {
         shutdown.requested().await;
-        signaling.drain().await;
+        tokio::join!(signaling.drain(), echo.close());
     };
     // The admin listener has no end of its own: it tells of the drain as well.
     tokio::select! {

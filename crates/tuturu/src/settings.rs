@@ -12,7 +12,7 @@ pub(crate) struct Variable {
 }
 
 /// All of them, in the order in which they are written.
-pub(crate) const VARIABLES: [Variable; 10] = [
+pub(crate) const VARIABLES: [Variable; 11] = [
     Variable {
         name: "DOMAIN",
         what: "Name of the page: https://DOMAIN/. Its DNS record points to PUBLIC_IP.",
@@ -34,15 +34,19 @@ pub(crate) const VARIABLES: [Variable; 10] = [
         what: "self-signed (a first look), letsencrypt, or files (fullchain.pem and privkey.pem are yours).",
     },
     Variable {
-        name: "TURN_SECRET",
+        name: "COMPOSE_PROFILES",
+        what: "Containers that not everybody needs: letsencrypt goes with TLS_MODE=letsencrypt.",
+    },
+    Variable {
+        name: "TUTURU_TURN_SECRET",
         what: "Shared by the relay and the issuer of its credentials. A new one ends running relayed calls.",
     },
     Variable {
-        name: "RESUME_SECRET",
+        name: "TUTURU_RESUME_SECRET",
         what: "Signs what lets a page resume its call after a restart of the server.",
     },
     Variable {
-        name: "INTERNAL_TOKEN",
+        name: "TUTURU_INTERNAL_TOKEN",
         what: "What the services show each other.",
     },
     Variable {
@@ -56,7 +60,19 @@ pub(crate) const VARIABLES: [Variable; 10] = [
 ];
 
 /// The variables that hold secrets.
-pub(crate) const SECRETS: [&str; 3] = ["TURN_SECRET", "RESUME_SECRET", "INTERNAL_TOKEN"];
+pub(crate) const SECRETS: [&str; 3] = [
+    "TUTURU_TURN_SECRET",
+    "TUTURU_RESUME_SECRET",
+    "TUTURU_INTERNAL_TOKEN",
+];
+
+/// The variables that may be missing or empty.
+pub(crate) const OPTIONAL: [&str; 4] = [
+    "EMAIL",
+    "COMPOSE_PROFILES",
+    "RELAY_MIN_PORT",
+    "RELAY_MAX_PORT",
+];
 
 /// Where the certificate comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]

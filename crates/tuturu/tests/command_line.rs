@@ -118,6 +118,8 @@ fn serve(arguments: &[&str]) -> (Child, Vec<String>) {
             "127.0.0.1:0",
             "--turn-listen",
             "127.0.0.1:0",
+            "--echo-media-listen",
+            "127.0.0.1:0",
             "--public-ip",
             "127.0.0.1",
         ])

@@ -66,8 +66,8 @@ fn made(folder: &Path) -> PathBuf {
         "call.tuturu.dev.       A  203.0.113.7",
         "turn.call.tuturu.dev.  A  203.0.113.7",
         "3478/tcp+udp",
-        "49160-49259/udp",
-        "docker compose --profile letsencrypt up -d",
+        "49160-49959/udp",
+        "docker compose up -d --build",
         "tuturu doctor call.tuturu.dev",
     ] {
         assert!(text.contains(needle), "{needle}: {text}");
@@ -97,7 +97,8 @@ fn two_answers_make_a_file_that_is_in_order() {
         ("PUBLIC_IP", "203.0.113.7"),
         ("TLS_MODE", "letsencrypt"),
         ("RELAY_MIN_PORT", "49160"),
-        ("RELAY_MAX_PORT", "49259"),
+        ("RELAY_MAX_PORT", "49959"),
+        ("COMPOSE_PROFILES", "letsencrypt"),
     ] {
         assert_eq!(value(&file, name), expected);
     }
@@ -108,6 +109,26 @@ fn two_answers_make_a_file_that_is_in_order() {
         1,
         "nothing else is left behind"
     );
+}
+
+/// The other way to it is `deploy/new-env`, which fills in `.env.example`.
+#[test]
+fn what_it_writes_is_what_the_containers_read() {
+    let folder = tempfile::tempdir().unwrap();
+    let example = include_str!("../../../.env.example");
+    let explained = |name: &str| {
+        let names = example.lines().map(|line| line.trim_start_matches('#'));
+        names
+            .filter_map(|line| line.split_once('='))
+            .any(|(known, _)| known == name)
+    };
+    let written = fs::read_to_string(made(folder.path())).unwrap();
+    let lines = written.lines().filter(|line| !line.starts_with('#'));
+    let names: Vec<_> = lines.filter_map(|line| line.split_once('=')).collect();
+    assert!(names.len() > 8, "{written}");
+    for (name, _) in names {
+        assert!(explained(name), "nothing reads {name}");
+    }
 }
 
 #[test]
@@ -151,16 +172,16 @@ fn what_exists_is_left_alone_and_force_keeps_the_secrets() {
     }
     fs::write(
         &file,
-        before.replace("=49259", "=49300") + "COTURN_IMAGE=mine # why\n",
+        before.replace("=49959", "=49300") + "COTURN_IMAGE=mine # why\n",
     )
     .unwrap();
     fs::set_permissions(&file, fs::Permissions::from_mode(0o644)).unwrap();
-    let secret = value(&file, "TURN_SECRET");
+    let secret = value(&file, "TUTURU_TURN_SECRET");
     let again = ["init", "--force", "--yes", "--domain", "neu.tuturu.dev"];
     let (code, text) = run(folder.path(), &again, "", &[]);
     assert_eq!(code, Some(0), "{text}");
     assert!(!text.contains(&secret), "secrets are not shown");
-    assert_eq!(value(&file, "TURN_SECRET"), secret);
+    assert_eq!(value(&file, "TUTURU_TURN_SECRET"), secret);
     assert_eq!(value(&file, "TURN_DOMAIN"), "turn.neu.tuturu.dev");
     assert_eq!(value(&file, "EMAIL"), "ann@tuturu.dev");
     assert_eq!(value(&file, "TLS_MODE"), "letsencrypt");
@@ -178,7 +199,7 @@ fn a_file_that_cannot_be_understood_is_not_written_over() {
     let file = made(folder.path());
     let spoilt = fs::read_to_string(&file)
         .unwrap()
-        .replace("TURN_SECRET=", "TURN_SECRET ");
+        .replace("TUTURU_TURN_SECRET=", "TUTURU_TURN_SECRET ");
     fs::write(&file, &spoilt).unwrap();
     let (code, text) = run(folder.path(), &["init", "--force", "--yes"], "", &[]);
     assert_eq!(code, Some(1), "{text}");
@@ -189,10 +210,13 @@ fn a_file_that_cannot_be_understood_is_not_written_over() {
 fn every_mistake_of_a_file_is_a_line_with_its_place() {
     let folder = tempfile::tempdir().unwrap();
     let file = made(folder.path());
-    let secret = value(&file, "TURN_SECRET");
+    let secret = value(&file, "TUTURU_TURN_SECRET");
     let spoilt = fs::read_to_string(&file)
         .unwrap()
-        .replace(&format!("TURN_SECRET={secret}"), "TURN_SECRET=hunter2")
+        .replace(
+            &format!("TUTURU_TURN_SECRET={secret}"),
+            "TUTURU_TURN_SECRET=hunter2",
+        )
         .replace("PUBLIC_IP=203.0.113.7", "PUBLIC_PI=203.0.113.7")
         .replace("=letsencrypt", "=lets encrypt")
         + "TUTURU_LISTEN=nowhere\n";
@@ -202,7 +226,7 @@ fn every_mistake_of_a_file_is_a_line_with_its_place() {
     assert_eq!(code, Some(78), "{text}");
     for needle in [
         "chmod 600 .env",
-        "TURN_SECRET (.env:",
+        "TUTURU_TURN_SECRET (.env:",
         "PUBLIC_IP (.env): is missing",
         "Did you mean PUBLIC_IP?",
         "TLS_MODE (.env:",

@@ -118,8 +118,11 @@ struct House {
 impl House {
     async fn open(papers: &Papers, relay: u16, arguments: &[&str]) -> Self {
         let listen = ["--listen", "--https-listen", "--admin-listen"];
+        let media = format!("--echo-media-listen={RELAY}:0");
+        let own = arguments.iter().any(|it| it.starts_with("--echo-media"));
         let mut child = tuturu()
             .args(["serve", "--https", "--public-ip", RELAY])
+            .args((!own).then_some(media))
             .args(listen.iter().flat_map(|flag| [*flag, "127.0.0.1:0"]))
             .args([
                 "--certificate",
@@ -255,7 +258,10 @@ async fn all_is_well_with_everything_in_one_process() {
     );
     assert!(findings.of("signaling").1.contains("two sockets met"));
     assert!(findings.of("deny list").1.contains("169.254.169.254"));
-    assert_eq!(findings.all.len(), 19, "{findings:#?}");
+    for check in ["echo over UDP", "echo over TCP"] {
+        assert!(findings.of(check).1.contains("connected"), "{findings:#?}");
+    }
+    assert_eq!(findings.all.len(), 21, "{findings:#?}");
 
     // For people: a line each, and no colour in a pipe.
     let ports = [
@@ -282,7 +288,7 @@ async fn all_is_well_with_everything_in_one_process() {
         .unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
     assert!(output.status.success(), "{text}");
-    assert_eq!(text.matches("\u{2714} ").count(), 19, "{text}");
+    assert_eq!(text.matches("\u{2714} ").count(), 21, "{text}");
     assert!(
         text.ends_with("All is well.\n") && !text.contains('\x1b'),
         "{text}"
@@ -320,6 +326,24 @@ async fn what_is_missing_is_named_and_nothing_else() {
     let (ok, detail, advice) = findings.of("certificate of localhost");
     assert!(
         !ok && detail.contains("nobody known") && advice.contains("--ca"),
+        "{findings:#?}"
+    );
+}
+
+#[tokio::test(flavor = "multi_thread")]
+async fn an_echo_that_nobody_reaches() {
+    let papers = Papers::good();
+    // It listens elsewhere than where it says.
+    let house = House::whole(&papers, &["--hsts", "--echo-media-listen=127.0.0.9:0"]).await;
+    let findings = house.examined(&papers, "localhost").await;
+    assert_eq!(
+        findings.bad(),
+        ["echo over UDP", "echo over TCP"],
+        "{findings:#?}"
+    );
+    let (_, detail, advice) = findings.of("echo over UDP");
+    assert!(
+        !detail.is_empty() && advice.contains("firewall"),
         "{findings:#?}"
     );
 }

@@ -60,10 +60,12 @@ fn everything_is_where_the_units_look_for_it() {
     let expected = [
         "bin/tuturu",
         "lib/systemd/system/tuturu-credential-issuer.service",
+        "lib/systemd/system/tuturu-echo.service",
         "lib/systemd/system/tuturu-signaling.service",
         "lib/systemd/system/tuturu-static-asset.service",
         "lib/systemd/system/tuturu.service",
         "libexec/tuturu/credential-issuer",
+        "libexec/tuturu/echo",
         "libexec/tuturu/signaling",
         "libexec/tuturu/static-asset",
     ];

@@ -24,8 +24,14 @@ pub enum HttpError {
     Unauthorized,
     /// Another origin's page asks.
     Forbidden,
+    /// Somebody else has it; the sentence says what.
+    Conflict(&'static str),
     /// More than the limit.
     TooLarge,
+    /// The body is of another type than is read here.
+    UnsupportedMediaType,
+    /// The body can be read, and means nothing that can be done; the sentence says why.
+    Unprocessable(&'static str),
     /// Too often; again after so many seconds.
     RateLimited(u64),
     /// The client must ask for a WebSocket.
@@ -66,11 +72,18 @@ impl HttpError {
                 "Pages of this origin are not allowed here.",
                 "forbidden",
             ),
+            Self::Conflict(why) => (StatusCode::CONFLICT, why, "conflict"),
             Self::TooLarge => (
                 StatusCode::PAYLOAD_TOO_LARGE,
                 "This is too large.",
                 "too-large",
             ),
+            Self::UnsupportedMediaType => (
+                StatusCode::UNSUPPORTED_MEDIA_TYPE,
+                "This type of body is not read here.",
+                "unsupported-media-type",
+            ),
+            Self::Unprocessable(why) => (StatusCode::UNPROCESSABLE_ENTITY, why, "unprocessable"),
             Self::RateLimited(_) => (
                 StatusCode::TOO_MANY_REQUESTS,
                 "Too many requests. Try again in a moment.",
@@ -120,7 +133,10 @@ impl Reply for HttpError {
             | Self::InvalidRequest(_)
             | Self::Unauthorized
             | Self::Forbidden
+            | Self::Conflict(_)
             | Self::TooLarge
+            | Self::UnsupportedMediaType
+            | Self::Unprocessable(_)
             | Self::Internal => {}
         }
         response

@@ -3,6 +3,7 @@
 
 mod calls;
 mod desk;
+mod fallback;
 mod hostile;
 mod mixed;
 mod party;

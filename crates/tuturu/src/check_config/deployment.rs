@@ -6,7 +6,7 @@ use super::Mistake;
 use crate::{
     address,
     env_file::EnvFile,
-    settings::{self, SECRETS, TlsMode, VARIABLES},
+    settings::{self, OPTIONAL, SECRETS, TlsMode, VARIABLES},
 };
 
 pub(super) fn mistakes(file: &EnvFile) -> Vec<Mistake> {
@@ -40,7 +40,7 @@ pub(super) fn mistakes(file: &EnvFile) -> Vec<Mistake> {
                 found.push(Mistake::new(name, why));
             }
         }
-        None if name == "EMAIL" => {}
+        None if OPTIONAL.contains(&name) => {}
         None => found.push(Mistake::new(name, missing(name))),
     };
     check("DOMAIN", &|text| settings::domain(text).map(drop));
@@ -64,14 +64,6 @@ fn together(file: &EnvFile, found: &mut Vec<Mistake>) {
     let turn = file
         .value("TURN_DOMAIN")
         .and_then(|text| settings::domain(text).ok());
-    if let (Some(domain), Some(turn)) = (&domain, &turn)
-        && domain == turn
-    {
-        let why = format!(
-            "it is the DOMAIN, and port 443 tells the two apart by their names: turn.{domain}"
-        );
-        found.push(Mistake::new("TURN_DOMAIN", why));
-    }
     if file
         .value("TLS_MODE")
         .and_then(|text| settings::tls_mode(text).ok())
@@ -100,17 +92,17 @@ fn together(file: &EnvFile, found: &mut Vec<Mistake>) {
         if first > last {
             found.push(Mistake::new(
                 "RELAY_MAX_PORT",
-                format!("it is below RELAY_MIN_PORT={first}: 49160 to 49259 is usual"),
+                format!("it is below RELAY_MIN_PORT={first}: 49160 to 49959 is usual"),
             ));
         } else if (first..=last).contains(&3478) {
             found.push(Mistake::new(
                 "RELAY_MIN_PORT",
-                "3478 is within the range, and TURN itself listens there: 49160 to 49259 is usual",
+                "3478 is within the range, and TURN itself listens there: 49160 to 49959 is usual",
             ));
         } else if last - first < 9 {
             found.push(Mistake::new(
                 "RELAY_MAX_PORT",
-                "fewer than ten ports: the fifth relayed call may fail. 49160 to 49259 is usual",
+                "fewer than ten ports: the fifth relayed call may fail. 49160 to 49959 is usual",
             ));
         }
     }
@@ -146,8 +138,8 @@ mod tests {
     use super::*;
 
     const GOOD: &str = "DOMAIN=call.tuturu.dev\nTURN_DOMAIN=turn.call.tuturu.dev\nEMAIL=you@tuturu.dev\n\
-        PUBLIC_IP=203.0.113.7\nTLS_MODE=letsencrypt\nTURN_SECRET=0f3a9b8c7d6e5f4a3b2c1d0e\n\
-        RESUME_SECRET=1f3a9b8c7d6e5f4a3b2c1d0e\nINTERNAL_TOKEN=2f3a9b8c7d6e5f4a3b2c1d0e\n\
+        PUBLIC_IP=203.0.113.7\nTLS_MODE=letsencrypt\nTUTURU_TURN_SECRET=0f3a9b8c7d6e5f4a3b2c1d0e\n\
+        TUTURU_RESUME_SECRET=1f3a9b8c7d6e5f4a3b2c1d0e\nTUTURU_INTERNAL_TOKEN=2f3a9b8c7d6e5f4a3b2c1d0e\n\
         RELAY_MIN_PORT=49160\nRELAY_MAX_PORT=49259\nCOTURN_IMAGE=coturn/coturn\n";
 
     fn keys(text: &str) -> Vec<String> {
@@ -176,19 +168,18 @@ mod tests {
                 ),
                 "DOMAIN",
             ),
-            (("turn.call.tuturu.dev", "call.tuturu.dev"), "TURN_DOMAIN"),
             (("turn.call.tuturu.dev", "turn.call.local"), "TURN_DOMAIN"),
             (("EMAIL=you@tuturu.dev", "EMAIL="), "EMAIL"),
             (("203.0.113.7", "192.168.1.5"), "PUBLIC_IP"),
             (("=letsencrypt", "=lets-encrypt"), "TLS_MODE"),
             (
                 ("=0f3a9b8c7d6e5f4a3b2c1d0e", "=changeme-changeme-changeme"),
-                "TURN_SECRET",
+                "TUTURU_TURN_SECRET",
             ),
-            (("=1f3a", "=0f3a"), "RESUME_SECRET"),
+            (("=1f3a", "=0f3a"), "TUTURU_RESUME_SECRET"),
             (
-                ("INTERNAL_TOKEN=2f3a9b8c7d6e5f4a3b2c1d0e\n", ""),
-                "INTERNAL_TOKEN",
+                ("TUTURU_INTERNAL_TOKEN=2f3a9b8c7d6e5f4a3b2c1d0e\n", ""),
+                "TUTURU_INTERNAL_TOKEN",
             ),
             (("=49160", "=80"), "RELAY_MIN_PORT"),
             (("=49160", "=3000"), "RELAY_MIN_PORT"),
@@ -208,7 +199,7 @@ mod tests {
         let spoilt = GOOD.replace("=0f3a9b8c7d6e5f4a3b2c1d0e", "=hunter2");
         let said = format!("{:?}", mistakes(&EnvFile::parse(&spoilt)));
         assert!(
-            said.contains("TURN_SECRET") && !said.contains("hunter2"),
+            said.contains("TUTURU_TURN_SECRET") && !said.contains("hunter2"),
             "{said}"
         );
     }
@@ -217,8 +208,8 @@ mod tests {
     fn everything_is_said_at_once() {
         assert_eq!(
             keys("").len(),
-            VARIABLES.len() - 1,
-            "all but the e-mail address"
+            VARIABLES.len() - OPTIONAL.len(),
+            "all that is needed"
         );
     }
 }

@@ -14,14 +14,17 @@ use static_asset::security::SecurityHeaders;
 use super::Mistake;
 use crate::{env_file, serve::ServeArgs, tls};
 
-/// Variables of the services of their own.
-const ELSEWHERE: [&str; 6] = [
+/// Variables of the services of their own, and of their images.
+const ELSEWHERE: [&str; 9] = [
+    "TUTURU_BINARIES",
+    "TUTURU_ECHO_LISTEN",
     "TUTURU_INTERNAL_TOKEN",
     "TUTURU_INTERNAL_TOKEN_FILE",
     "TUTURU_ISSUER_LISTEN",
     "TUTURU_ISSUER_URL",
     "TUTURU_SIGNALING_LISTEN",
     "TUTURU_STATIC_LISTEN",
+    "TUTURU_TAG",
 ];
 
 pub(super) fn mistakes(values: &[(String, String)]) -> Vec<Mistake> {

@@ -4,8 +4,8 @@
 use std::time::{Duration, SystemTime, UNIX_EPOCH};
 
 use headers::{Date, HeaderMapExt as _};
-use http::{HeaderMap, Request, StatusCode, header};
-use http_body_util::{BodyExt as _, Empty, Limited};
+use http::{HeaderMap, Request, StatusCode, header, request};
+use http_body_util::{BodyExt as _, Limited};
 use hyper::client::conn::http1;
 use hyper_util::rt::TokioIo;
 use serde::Deserialize;
@@ -37,19 +37,33 @@ pub(super) async fn get<S>(
 where
     S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
 {
+    ask(stream, host, Request::get(path), String::new(), patience).await
+}
+
+/// One request on a connection of its own.
+pub(super) async fn ask<S>(
+    stream: S,
+    host: &str,
+    request: request::Builder,
+    body: String,
+    patience: Duration,
+) -> Result<Answer, String>
+where
+    S: AsyncRead + AsyncWrite + Send + Unpin + 'static,
+{
     let exchange = async {
         let (mut sender, connection) = http1::handshake(TokioIo::new(stream))
             .await
             .map_err(|error| error.to_string())?;
         let connection = tokio::spawn(connection);
-        let request = Request::get(path)
+        let request = request
             .header(header::HOST, host)
             .header(header::CONNECTION, "close")
             .header(
                 header::USER_AGENT,
                 concat!("tuturu-doctor/", env!("CARGO_PKG_VERSION")),
             )
-            .body(Empty::<bytes::Bytes>::new())
+            .body(body)
             .map_err(|error| error.to_string())?;
         let answer = sender
             .send_request(request)
@@ -70,6 +84,22 @@ where
     timeout(patience, exchange)
         .await
         .unwrap_or_else(|_| Err("no answer in time".to_owned()))
+}
+
+/// What the echo answers.
+#[derive(Deserialize)]
+pub(super) struct EchoAnswer {
+    pub(super) sdp: String,
+    #[serde(rename = "sessionId")]
+    pub(super) session: String,
+}
+
+/// Reads what the echo answers.
+pub(super) fn answer(answer: &Answer) -> Result<EchoAnswer, String> {
+    if answer.status != StatusCode::OK {
+        return Err(format!("status {}", answer.status.as_u16()));
+    }
+    serde_json::from_slice(&answer.body).map_err(|_| "the answer is none".to_owned())
 }
 
 /// Headers that every answer needs, and a word that must be in them.

@@ -1,9 +1,10 @@
 //! `tuturu doctor`: looks at a server as its callers do, and says what is wrong and what to do.
 //!
-//! Nothing here is believed: names are looked up, connections are made, a call is joined and a
-//! packet goes through the relay.
+//! Nothing here is believed: names are looked up, connections are made, a call is joined, a
+//! packet goes through the relay, and the echo answers over the port of its media.
 
 mod dns;
+mod echo;
 mod http;
 mod relay;
 mod report;
@@ -19,9 +20,11 @@ use std::{
     time::Duration,
 };
 
+use ::http::{Request, header::CONTENT_TYPE};
 use clap::Args;
 use rustls::RootCertStore;
 use service::config::duration;
+use str0m::net::Protocol;
 use tokio::{net::TcpStream, time::timeout};
 use tokio_rustls::client::TlsStream;
 
@@ -157,6 +160,7 @@ impl Patient {
                 certificate(report, "certificate", &self.domain, &seen);
                 self.page(report).await;
                 self.call(report).await;
+                self.echo(report).await;
                 self.credentials(report).await
             }
             Err(why) => {
@@ -214,6 +218,37 @@ impl Patient {
         report.good("WebSocket at /ws", "upgraded");
         let outcome = signaling::round_trip(one, other, self.args.timeout).await;
         report.outcome("signaling", outcome, "see the log of signaling");
+    }
+
+    async fn echo(&self, report: &mut Report) {
+        for (check, protocol) in [
+            ("echo over UDP", Protocol::Udp),
+            ("echo over TCP", Protocol::Tcp),
+        ] {
+            let outcome = self.echo_over(protocol).await;
+            let advice = "open its port in the firewall (ECHO_PORT), and see the log of echo";
+            report.outcome(check, outcome, advice);
+        }
+    }
+
+    async fn echo_over(&self, protocol: Protocol) -> Result<String, String> {
+        let offer = echo::Offer::new().ok_or("there is no offer to make")?;
+        let body = serde_json::json!({ "sdp": offer.sdp, "type": "offer" }).to_string();
+        let (stream, _) = self.https().await?;
+        let host = self.authority(self.args.https_port, 443);
+        let path = "/api/v1/webrtc/offer";
+        let request = Request::post(path).header(CONTENT_TYPE, "application/json");
+        let answer = http::ask(stream, &host, request, body, self.args.timeout).await?;
+        let answer = http::answer(&answer)?;
+        let outcome = offer
+            .connect(&answer.sdp, protocol, self.args.timeout)
+            .await;
+        // The next one who comes from here finds room. Left alone, the session ends too.
+        if let Ok((stream, _)) = self.https().await {
+            let request = Request::delete(format!("{path}/{}", answer.session));
+            let _ = http::ask(stream, &host, request, String::new(), self.args.timeout).await;
+        }
+        outcome
     }
 
     async fn credentials(&self, report: &mut Report) -> Option<http::Credentials> {

@@ -35,7 +35,7 @@ const WAYS: [(Transport, &str, &str); 3] = [
 ];
 
 const WRONG_SECRET: &str =
-    "give the relay and the credential issuer the same TURN_SECRET, and check both clocks";
+    "give the relay and the credential issuer the same TUTURU_TURN_SECRET, and check both clocks";
 const OWN_ADDRESS: &str = "do not deny the server's own public address in coturn";
 
 impl Patient {

@@ -1,8 +1,10 @@
 //! What signaling costs, beside a bare relay in the same run: server CPU for each relayed
-//! message, and memory for each idle socket. Ratios count; absolute times are of one machine.
+//! message, and memory for each idle socket; and what the echo costs, beside coturn. Ratios count; absolute times are of one machine.
 
 #![expect(clippy::print_stdout, reason = "the table is what it is for")]
 
+mod caller;
+mod echo;
 mod load;
 mod process;
 mod reference;
@@ -17,13 +19,17 @@ const WINDOWS: [usize; 2] = [1, 8];
 
 #[tokio::main]
 async fn main() -> Result<()> {
-    if std::env::args().nth(1).as_deref() == Some("reference") {
+    let part = std::env::args().nth(1);
+    if part.as_deref() == Some("reference") {
         return reference::serve().await;
     }
     println!(
         "{:<28} {:>10} {:>10} {:>7} {:>8}",
         "", "tuturu", "reference", "ratio", "budget"
     );
+    if part.as_deref() == Some("echo") {
+        return echo::run().await;
+    }
     for window in WINDOWS {
         let mut cost = [0.0; 2];
         // The two take turns, so that both see the same machine.
@@ -55,7 +61,7 @@ async fn main() -> Result<()> {
         memory,
         "≤ 8 KiB",
     );
-    Ok(())
+    echo::run().await
 }
 
 fn row(what: &str, [ours, reference]: [f64; 2], budget: &str) {

@@ -38,6 +38,9 @@ impl Process {
                     "127.0.0.1:0",
                 ]);
                 command.args(["--turn-listen", "127.0.0.1:0", "--public-ip", "127.0.0.1"]);
+                command.args(["--echo-media-listen", "127.0.0.1:0"]);
+                command.args(["--echo-max-sessions-per-source", "100"]);
+                command.args(["--echo-offer-rate", "100000"]);
                 command.args([
                     "--log-level",
                     "warn",
@@ -77,34 +80,41 @@ impl Process {
         bail!("the server ended")
     }
 
-    fn read(&self, file: &str) -> Result<String> {
-        let pid = self.child.id().context("the server ended")?.to_string();
-        Ok(std::fs::read_to_string(
-            Path::new("/proc").join(pid).join(file),
-        )?)
-    }
-
     /// User and system time so far.
     pub(crate) fn cpu_seconds(&self) -> Result<f64> {
-        let stat = self.read("stat")?;
-        let fields: Vec<&str> = stat
-            .rsplit(')')
-            .next()
-            .unwrap_or_default()
-            .split_whitespace()
-            .collect();
-        let ticks =
-            |field: usize| -> Result<f64> { Ok(fields.get(field).context("a field")?.parse()?) };
-        // proc(5): utime is field 14, stime 15; the first after the name is 3.
-        Ok((ticks(11)? + ticks(12)?) / TICKS_PER_SECOND)
+        cpu_seconds(self.child.id().context("the server ended")?)
     }
 
     pub(crate) fn resident_kib(&self) -> Result<f64> {
-        let status = self.read("status")?;
-        let line = status
-            .lines()
-            .find_map(|line| line.strip_prefix("VmRSS:"))
-            .context("VmRSS")?;
-        Ok(line.trim().trim_end_matches(" kB").parse()?)
+        resident_kib(self.child.id().context("the server ended")?)
     }
+}
+
+/// User and system time of a process so far.
+pub(crate) fn cpu_seconds(pid: u32) -> Result<f64> {
+    let stat = read(pid, "stat")?;
+    let fields: Vec<&str> = stat
+        .rsplit(')')
+        .next()
+        .unwrap_or_default()
+        .split_whitespace()
+        .collect();
+    let ticks =
+        |field: usize| -> Result<f64> { Ok(fields.get(field).context("a field")?.parse()?) };
+    // proc(5): utime is field 14, stime 15; the first after the name is 3.
+    Ok((ticks(11)? + ticks(12)?) / TICKS_PER_SECOND)
+}
+
+pub(crate) fn resident_kib(pid: u32) -> Result<f64> {
+    let status = read(pid, "status")?;
+    let line = status
+        .lines()
+        .find_map(|line| line.strip_prefix("VmRSS:"))
+        .context("VmRSS")?;
+    Ok(line.trim().trim_end_matches(" kB").parse()?)
+}
+
+fn read(pid: u32, file: &str) -> Result<String> {
+    let path = Path::new("/proc").join(pid.to_string()).join(file);
+    Ok(std::fs::read_to_string(path)?)
 }

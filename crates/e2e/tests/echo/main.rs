@@ -1,0 +1,10 @@
+//! The echo with clients that nobody here wrote: Chromium, Firefox and aiortc get back the
+//! picture and the sound that they sent.
+
+mod aiortc;
+mod chromium;
+mod firefox;
+mod streams;
+
+/// What pages do here.
+const CLIENT: &str = include_str!("../../echo/client.js");
