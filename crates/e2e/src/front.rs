@@ -21,6 +21,7 @@ use crate::{
     ask::until,
     network::{DOMAIN, SERVER, TURN_DOMAIN},
     papers::{Certificate, Papers},
+    workers::replaced,
 };
 
 /// Whom the images run as.
@@ -90,7 +91,7 @@ impl Front {
             echo: None,
         };
         let certificate = front.papers.sign(&[DOMAIN, TURN_DOMAIN], 4000)?;
-        front.install(&certificate)?;
+        front.put(&certificate)?;
         for part in [
             Part::Relay,
             Part::Issuer,
@@ -121,11 +122,16 @@ impl Front {
         String::from_utf8_lossy(&bytes).into_owned()
     }
 
-    /// As any ACME client would: two files, the key first, each put in its place whole.
+    /// Puts a certificate in place, and waits until nginx shows no other.
     ///
     /// # Errors
-    /// When they cannot be written.
-    pub fn install(&self, certificate: &Certificate) -> Result<()> {
+    /// When its files cannot be written, or nginx does not load it.
+    pub async fn install(&self, certificate: &Certificate) -> Result<()> {
+        replaced(async || self.put(certificate)).await
+    }
+
+    /// As any ACME client would: two files, the key first, each put in its place whole.
+    fn put(&self, certificate: &Certificate) -> Result<()> {
         let files = [
             ("privkey.pem", &certificate.key),
             ("fullchain.pem", &certificate.chain),
@@ -139,7 +145,7 @@ impl Front {
         Ok(())
     }
 
-    /// Changes a rendered template, and lets nginx read it again.
+    /// Changes a rendered template, and waits until nginx goes by it.
     ///
     /// # Errors
     /// When the text is not there, or nginx refuses the new one.
@@ -152,8 +158,11 @@ impl Front {
         let mut reload = self.program("nginx");
         let config = run.join("nginx.conf");
         reload.arg("-c").arg(config).args(["-s", "reload"]);
-        ensure!(reload.status().await?.success(), "nginx does not reload");
-        Ok(())
+        let reload = async || {
+            ensure!(reload.status().await?.success(), "nginx does not reload");
+            Ok(())
+        };
+        replaced(reload).await
     }
 
     /// The service that is that part.

@@ -19,6 +19,7 @@ mod proxy;
 mod robot;
 mod server;
 mod service;
+mod workers;
 
 pub use accessible::accessible;
 pub use ask::{get, get_until, until};
@@ -33,3 +34,4 @@ pub use proxy::Proxy;
 pub use robot::{Robot, example, link, python};
 pub use server::Server;
 pub use service::Service;
+pub use workers::leaving;
