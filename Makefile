@@ -4,6 +4,8 @@
 
 CARGO ?= cargo
 export RUSTDOCFLAGS = -D warnings
+# What a failed test says is not to drown in where it said it.
+export RUST_LIB_BACKTRACE = 0
 
 help: ## list the targets
 	@grep -hE '^[a-z-]+:.*## ' $(MAKEFILE_LIST) | awk -F ':.*## ' '{ printf "  make %-12s %s\n", $$1, $$2 }'
@@ -34,8 +36,8 @@ $(GECKODRIVER):
 
 test: tools robot-tools $(GECKODRIVER) ## unit, story, property, golden, service and browser tests
 	cd web && npm test --silent
-	$(CARGO) test --workspace --locked --exclude e2e
-	PATH="$(abspath $(dir $(GECKODRIVER))):$$PATH" $(CARGO) test --package e2e --locked -- --test-threads=1
+	$(CARGO) test --workspace --locked --no-fail-fast --exclude e2e
+	PATH="$(abspath $(dir $(GECKODRIVER))):$$PATH" $(CARGO) test --package e2e --locked --no-fail-fast -- --test-threads=1
 
 test-compose: tools ## the deployment in containers, with browsers and an ACME server (root; starts an engine)
 	deploy/test-compose

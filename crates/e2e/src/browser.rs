@@ -325,7 +325,21 @@ impl Browser {
     /// # Errors
     /// When it is not.
     pub async fn hears(&self) -> anyhow::Result<()> {
-        let body = "
+        self.listens("heard").await
+    }
+
+    /// Nothing is heard any more: for two seconds, because the fake microphone beeps every second.
+    ///
+    /// # Errors
+    /// When something is.
+    pub async fn hears_nothing(&self) -> anyhow::Result<()> {
+        self.listens("performance.now() > last + 2000").await
+    }
+
+    /// Listens until that is so.
+    async fn listens(&self, so: &str) -> anyhow::Result<()> {
+        let body = format!(
+            "
             const tracks = document.querySelector('#remote-video').srcObject.getAudioTracks();
             if (tracks.length !== 1) throw new Error('no sound track');
             const context = new AudioContext();
@@ -333,14 +347,18 @@ impl Browser {
             context.createMediaStreamSource(new MediaStream(tracks)).connect(analyser);
             const samples = new Float32Array(analyser.fftSize);
             const end = performance.now() + 12000;
-            for (;;) {
-                analyser.getFloatTimeDomainData(samples);
-                if (Math.max(...samples) > 0.02) break;
-                if (performance.now() > end) throw new Error('silence');
+            let [heard, last] = [false, performance.now()];
+            while (!({so})) {{
+                if (performance.now() > end) throw new Error(heard ? 'sound' : 'silence');
                 await new Promise((next) => setTimeout(next, 20));
-            }
-            await context.close();";
-        self.run_async(body).await.map(|_| ())
+                analyser.getFloatTimeDomainData(samples);
+                if (Math.max(...samples) <= 0.02) continue;
+                heard = true;
+                last = performance.now();
+            }}
+            await context.close();"
+        );
+        self.run_async(&body).await.map(|_| ())
     }
 
     /// The candidate types, local and remote, of the path the call takes.
