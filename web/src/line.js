@@ -23,8 +23,8 @@ import { PLENTY, STEPS, thriftAfter } from "./thrift.js";
  *   | { type: "peer-state", microphone: boolean, camera: boolean, screen: boolean, audioOnly: boolean }
  *   | { type: "stats", sample: import("./quality.js").Sample }
  *   | { type: "bandwidth", audioOnly: boolean }} LineHappening
- * @typedef {import("./signaling.js").Surroundings & import("./peer.js").Surroundings & import("./spare.js").Surroundings & { now: () => number,
- *   randomName: () => string }} Surroundings
+ * @typedef {import("./signaling.js").Surroundings & import("./peer.js").Surroundings & import("./spare.js").Surroundings
+ *   & { RTCPeerConnection: typeof RTCPeerConnection, now: () => number, randomName: () => string }} Surroundings
  * @typedef {{ url: string, on: (happening: LineHappening) => void, storage: Pick<Storage, "getItem" | "setItem" | "removeItem">,
  *   relayOnly?: boolean, mayReport?: boolean, onEnd?: () => void, surroundings: Surroundings }} LineOptions
  */
@@ -99,7 +99,7 @@ export class Line {
   /** @param {Partial<Tracks>} tracks */
   setTracks(tracks) {
     Object.assign(this.#tracks, tracks);
-    this.#peer?.setTracks(tracks);
+    for (const peer of [this.#peer, this.#spare.peer]) peer?.setTracks(tracks);
     this.#tellState();
   }
 
@@ -242,7 +242,7 @@ export class Line {
     this.#present = peerPresent;
     this.#resumes = peerResumes;
     // It gathers while the other one is awaited, or makes its offer.
-    if (!this.#peer) this.#spare.make(this.#configuration());
+    if (!this.#peer) this.#spare.keep(this.#newPeer(offerer || !peerPresent, peerResumes || !peerPresent, 1));
     const { mayReport, surroundings } = this.#options;
     if (this.#report === undefined) {
       // A page that was loaded anew in the middle of a call does not know when the call began.
@@ -276,15 +276,16 @@ export class Line {
     this.#present = true;
     this.#resumes = resumes;
     this.#report?.met(surroundings.now());
-    on({ type: "peer-joined" });
     if (this.#peer?.state === "connected" && resumes) {
       // The server lost its memory and both sides joined anew: the page opposite may be the one that is connected.
       this.#say({ kind: "hello" });
       this.#recogniseTimer = surroundings.setTimeout(() => this.#meet(), RECOGNISE_MS);
-      return;
+    } else {
+      this.#begin();
+      this.#tellState();
     }
-    this.#meet();
-    this.#tellState();
+    on({ type: "peer-joined" });
+    this.#tell();
   }
 
   /** Both are here: begins, says who is here, and what the other page may have missed. */
@@ -297,20 +298,40 @@ export class Line {
     if (this.#peer && this.#peer.state !== "connected" && this.#peer.state !== "connecting") this.#peer.restart();
   }
 
-  /** @returns {RTCConfiguration} */
-  #configuration() {
-    return { iceServers: this.#iceServers, iceTransportPolicy: this.#relayOnly ? "relay" : "all" };
-  }
-
   /** A new connection; the offerer begins. */
   #meet() {
+    this.#begin();
+    this.#tell();
+  }
+
+  #begin() {
     this.#drop();
+    const [offerer, resumes] = [this.#offerer, this.#resumes];
+    const peer = this.#spare.take((spare) => spare.fits(offerer, resumes)) ?? this.#newPeer(offerer, resumes);
+    this.#peer = peer;
+    this.#save();
+    this.#watch();
+    peer.begin();
+    return peer;
+  }
+
+  /** The page draws while the network is waited for, not before. */
+  #tell() {
+    if (this.#peer?.state === "connecting") this.#options.on({ type: "media", state: "connecting" });
+  }
+
+  /** @param {boolean} offerer @param {boolean} peerResumes @param {number} [iceCandidatePoolSize] */
+  #newPeer(offerer, peerResumes, iceCandidatePoolSize) {
     const { surroundings, on } = this.#options;
+    const { RTCPeerConnection } = surroundings;
+    /** @type {RTCConfiguration} */
+    const configuration = { iceServers: this.#iceServers, iceTransportPolicy: this.#relayOnly ? "relay" : "all", bundlePolicy: "max-bundle" };
+    if (iceCandidatePoolSize) configuration.iceCandidatePoolSize = iceCandidatePoolSize;
     const peer = new Peer({
-      offerer: this.#offerer,
-      pc: this.#spare.take(this.#configuration()),
+      offerer,
+      pc: new RTCPeerConnection(configuration),
       tracks: this.#tracks,
-      peerResumes: this.#resumes,
+      peerResumes,
       surroundings,
       on: (event) => {
         if (this.#peer !== peer) return;
@@ -332,10 +353,6 @@ export class Line {
         }
       },
     });
-    this.#peer = peer;
-    this.#save();
-    on({ type: "media", state: "connecting" });
-    this.#watch();
     return peer;
   }
 
@@ -349,9 +366,13 @@ export class Line {
       if (reloaded) this.#reloaded();
     }
     if (type === "peer-message") return this.#peerMessage(wire.parsePeerMessage(data));
-    const peer = this.#peer ?? this.#meet();
-    if (type === "ice-candidate") void peer.negotiation.candidate(/** @type {RTCIceCandidateInit} */ (data));
-    else void peer.negotiation.describe(/** @type {RTCSessionDescriptionInit} */ (data));
+    const known = this.#peer;
+    const { negotiation } = known ?? this.#begin();
+    const heard =
+      type === "ice-candidate"
+        ? negotiation.candidate(/** @type {RTCIceCandidateInit} */ (data))
+        : negotiation.describe(/** @type {RTCSessionDescriptionInit} */ (data));
+    void heard.then(() => known ?? this.#tell());
   }
 
   /** The page opposite is a new one, in the seat of the old one. */

@@ -10,7 +10,9 @@ import { element, find, mark, say, showScreen, write } from "./view.js";
 const REMEMBERED = "tuturu-call";
 
 let call = HOME;
-const session = import("./session.js").then(({ Session }) => new Session(happen, () => call));
+/** @type {import("./session.js").Session | undefined} */
+let session;
+const loading = import("./session.js").then(({ Session }) => (session = new Session(happen, () => call)));
 
 /** @param {import("./call.js").Happening} happening */
 function happen(happening) {
@@ -21,8 +23,11 @@ function happen(happening) {
     else if (effect.type === "join") sessionStorage.setItem(REMEMBERED, JSON.stringify(effect.target));
     else if (effect.type === "forget") sessionStorage.removeItem(REMEMBERED);
   }
+  // The network first: drawing takes a while.
+  if (session) session.follow(effects);
+  else void loading.then((loaded) => loaded.follow(effects));
   showScreen(call);
-  void session.then((loaded) => loaded.follow(call, effects));
+  void loading.then((loaded) => loaded.show());
 }
 
 /** @param {Target} target @param {boolean} fresh */
@@ -80,7 +85,7 @@ document.addEventListener("click", ({ target }) => {
   if (action === "home" || action === "cancel") pin.value = "";
   const own = actions[action];
   if (own) own();
-  else void session.then((loaded) => loaded.act(action));
+  else void loading.then((loaded) => loaded.act(action));
 });
 
 /** A link opens its call; the PIN does not stay in the address bar, or in the history. */

@@ -23,6 +23,8 @@ export const sturdy = ({ type, sdp = "" }) => {
 export class Negotiation {
   #making = false;
   #ignoring = false;
+  /** Nobody is there to be told anything yet. */
+  #held = true;
   /** @type {RTCIceCandidateInit[]} */
   #early = [];
   /** @type {Promise<void>} */
@@ -30,6 +32,7 @@ export class Negotiation {
   #pc;
   #send;
   #prepareAnswer;
+  #tellEnd;
 
   /**
    * @param {RTCPeerConnection} pc @param {Send} send
@@ -40,14 +43,24 @@ export class Negotiation {
     this.#pc = pc;
     this.#send = send;
     this.#prepareAnswer = prepareAnswer;
+    this.#tellEnd = tellEnd;
     this.offerer = false;
     pc.onicecandidate = ({ candidate }) => {
-      // A released page fails on an empty candidate.
-      if (tellEnd || candidate?.candidate) send("ice-candidate", candidate?.toJSON() ?? { candidate: "" });
+      // Those of before are in the offer.
+      if (!this.#held) this.#found(candidate);
     };
     pc.onnegotiationneeded = () => {
       if (this.offerer) void this.offer();
     };
+  }
+
+  /** The other one is there: tells what was prepared. */
+  begin() {
+    this.#held = false;
+    const { localDescription, iceGatheringState } = this.#pc;
+    if (!localDescription) return;
+    this.#send("offer", localDescription.toJSON());
+    if (iceGatheringState === "complete") this.#found(null);
   }
 
   /** Makes an offer; after restartIce() it is one for a restart. */
@@ -56,7 +69,7 @@ export class Negotiation {
     this.#making = true;
     try {
       await this.#pc.setLocalDescription();
-      this.#send("offer", this.#pc.localDescription?.toJSON());
+      if (!this.#held) this.#send("offer", this.#pc.localDescription?.toJSON());
     } catch {
       // The connection was closed meanwhile; there is nobody to offer to.
     } finally {
@@ -97,6 +110,12 @@ export class Negotiation {
       else if (this.#early.length < 256) this.#early.push(candidate);
     });
     return this.#queue;
+  }
+
+  /** @param {RTCIceCandidate | null} candidate null is the last one */
+  #found(candidate) {
+    // A released page fails on an empty candidate.
+    if (this.#tellEnd || candidate?.candidate) this.#send("ice-candidate", candidate?.toJSON() ?? { candidate: "" });
   }
 
   /** @param {RTCIceCandidateInit} candidate */

@@ -1,5 +1,5 @@
 // One RTCPeerConnection: three lanes (sound, camera, screen), a state in one word, and ICE restarts when the network
-// fails. Made anew only when the other page was.
+// fails. Made before the other one is there, and anew only when the other page was.
 
 import { Negotiation } from "./negotiation.js";
 import { hasRelay } from "./protocol.js";
@@ -73,9 +73,20 @@ export class Peer {
       for (const event of ["mute", "unmute", "ended"]) track.addEventListener(event, () => this.#tellRemote());
       this.#tellRemote();
     };
+    if (options.offerer) this.#open();
+  }
+
+  /** Whether it was made for this part in this kind of call. @param {boolean} offerer @param {boolean} peerResumes */
+  fits(offerer, peerResumes) {
+    return this.negotiation.offerer === offerer && this.#options.peerResumes === peerResumes;
+  }
+
+  /** The other one is there. */
+  begin() {
+    const { surroundings, on } = this.#options;
     this.#slowTimer = surroundings.setTimeout(() => on({ type: "slow" }), SLOW_MS);
     this.#startGivingUp();
-    if (options.offerer) this.#open();
+    this.negotiation.begin();
   }
 
   get state() {

@@ -48,8 +48,8 @@ export class Session {
     setInterval(() => this.#view.tick(this.#call()), 500);
   }
 
-  /** The call is this now, and these effects are to be carried out. @param {Call} call @param {Effect[]} effects */
-  async follow(call, effects) {
+  /** Carries them out. @param {Effect[]} effects */
+  follow(effects) {
     for (const effect of effects) {
       switch (effect.type) {
         case "devices":
@@ -77,8 +77,13 @@ export class Session {
           break;
       }
     }
+  }
+
+  /** Shows the call, and keeps the screen on while there is something to wait for. */
+  show() {
+    const call = this.#call();
     this.#view.show(call, this.#media);
-    await this.#keepAwake(call.screen === "call" || call.screen === "waiting");
+    void this.#keepAwake(call.screen === "call" || call.screen === "waiting");
   }
 
   #open() {

@@ -1,16 +1,17 @@
-// A connection made before it is needed: it gathers its candidates while a person waits, so that the call begins with them.
+// A connection made before it is needed: its offer is made and its candidates are gathered while a person waits, so that
+// the call begins with them.
 
 /**
- * @typedef {{ RTCPeerConnection: typeof RTCPeerConnection, setTimeout: (run: () => void, ms: number) => number,
- *   clearTimeout: (timer: number | undefined) => void }} Surroundings
+ * @typedef {import("./peer.js").Peer} Peer
+ * @typedef {{ setTimeout: (run: () => void, ms: number) => number, clearTimeout: (timer: number | undefined) => void }} Surroundings
  */
 
 /** A relay's addresses are not held for longer by somebody who only waits. */
 const FRESH_MS = 120_000;
 
 export class Spare {
-  /** @type {RTCPeerConnection | null} */
-  #pc = null;
+  /** @type {Peer | null} */
+  #peer = null;
   /** @type {number | undefined} */
   #timer;
   #surroundings;
@@ -20,29 +21,32 @@ export class Spare {
     this.#surroundings = surroundings;
   }
 
-  /** Makes one, instead of the one before. @param {RTCConfiguration} configuration */
-  make(configuration) {
+  /** The one there is. */
+  get peer() {
+    return this.#peer;
+  }
+
+  /** Keeps this one, instead of the one before. @param {Peer} peer */
+  keep(peer) {
     this.drop();
-    this.#pc = this.#new({ ...configuration, iceCandidatePoolSize: 1 });
+    this.#peer = peer;
     this.#timer = this.#surroundings.setTimeout(() => this.drop(), FRESH_MS);
   }
 
-  /** The one there is, or a new one. @param {RTCConfiguration} configuration */
-  take(configuration) {
-    const pc = this.#pc;
+  /** The one there is, if it is of use; there is none afterwards. @param {(peer: Peer) => boolean} fits */
+  take(fits) {
+    const peer = this.#peer;
+    if (!peer || !fits(peer)) return this.drop();
     this.#surroundings.clearTimeout(this.#timer);
-    this.#pc = null;
-    return pc ?? this.#new(configuration);
+    this.#peer = null;
+    return peer;
   }
 
+  /** @returns {null} */
   drop() {
     this.#surroundings.clearTimeout(this.#timer);
-    this.#pc?.close();
-    this.#pc = null;
-  }
-
-  /** @param {RTCConfiguration} configuration */
-  #new(configuration) {
-    return new this.#surroundings.RTCPeerConnection({ ...configuration, bundlePolicy: "max-bundle" });
+    this.#peer?.close();
+    this.#peer = null;
+    return null;
   }
 }

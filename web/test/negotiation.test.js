@@ -6,6 +6,7 @@ import { Negotiation, sturdy } from "../src/negotiation.js";
 /** As much of a connection as a negotiation sees. */
 class FakeConnection {
   signalingState = "stable";
+  iceGatheringState = "gathering";
   /** @type {RTCSessionDescriptionInit | null} */ local = null;
   /** @type {RTCSessionDescriptionInit | null} */ remoteDescription = null;
   /** @type {unknown[]} */ candidates = [];
@@ -32,8 +33,8 @@ class FakeConnection {
   }
 }
 
-/** @param {boolean} offerer @param {boolean} [peerResumes] */
-const begin = (offerer, peerResumes = true) => {
+/** @param {boolean} offerer @param {boolean} [peerResumes] @param {boolean} [held] */
+const begin = (offerer, peerResumes = true, held = false) => {
   const pc = new FakeConnection();
   /** @type {[string, unknown][]} */
   const sent = [];
@@ -45,6 +46,7 @@ const begin = (offerer, peerResumes = true) => {
     peerResumes,
   );
   negotiation.offerer = offerer;
+  if (!held) negotiation.begin();
   return { pc, sent, negotiation, prepared: () => prepared };
 };
 
@@ -55,6 +57,30 @@ test("only the offerer offers", async () => {
   await Promise.resolve();
   assert.deepEqual(one.sent.map(([type]) => type), ["offer"]);
   assert.deepEqual(other.sent, []);
+});
+
+test("an offer that was prepared is told when somebody comes, with what was found", async () => {
+  const { negotiation, sent, pc } = begin(true, true, true);
+  pc.onnegotiationneeded();
+  await Promise.resolve();
+  await Promise.resolve();
+  pc.onicecandidate({ candidate: { candidate: "early", toJSON: () => "early" } });
+  assert.deepEqual(sent, [], "nobody is there");
+  pc.iceGatheringState = "complete";
+  negotiation.begin();
+  pc.onicecandidate({ candidate: { candidate: "late", toJSON: () => "late" } });
+  const end = { candidate: "" };
+  assert.deepEqual(sent, [["offer", { type: "offer", sdp: "ours" }], ["ice-candidate", end], ["ice-candidate", "late"]]);
+});
+
+test("an offer that is not ready is told when it is, once", async () => {
+  const { negotiation, sent, pc } = begin(true, true, true);
+  pc.onnegotiationneeded();
+  pc.local = null;
+  negotiation.begin();
+  await Promise.resolve();
+  await Promise.resolve();
+  assert.deepEqual(sent.length, 1);
 });
 
 test("an offer is answered after its lanes are prepared", async () => {

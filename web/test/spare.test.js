@@ -6,45 +6,37 @@ import { Clock } from "./clock.js";
 
 const begin = () => {
   const clock = new Clock();
-  /** @type {{ configuration: RTCConfiguration, closed: boolean }[]} */
-  const made = [];
-  const RTCPeerConnection = class {
-    closed = false;
-    /** @param {RTCConfiguration} configuration */
-    constructor(configuration) {
-      this.configuration = configuration;
-      made.push(this);
-    }
-    close() {
-      this.closed = true;
-    }
-  };
-  const spare = new Spare({
-    RTCPeerConnection: /** @type {typeof globalThis.RTCPeerConnection} */ (/** @type {unknown} */ (RTCPeerConnection)),
-    setTimeout: clock.setTimeout,
-    clearTimeout: clock.clearTimeout,
-  });
-  return { clock, made, spare };
+  /** @type {string[]} */
+  const closed = [];
+  /** @param {string} name */
+  const peer = (name) => /** @type {import("../src/peer.js").Peer} */ (/** @type {unknown} */ ({ close: () => closed.push(name) }));
+  return { clock, closed, peer, spare: new Spare(clock) };
 };
 
-test("what was made gathers at once and is taken once", () => {
-  const { made, spare, clock } = begin();
-  spare.make({});
-  assert.equal(made[0]?.configuration.iceCandidatePoolSize, 1);
-  assert.equal(spare.take({}), made[0]);
-  assert.equal(spare.take({}), made[1], "a new one, when there is none");
-  assert.equal(made[1]?.configuration.iceCandidatePoolSize, undefined);
+test("what was made is taken once", () => {
+  const { closed, peer, spare, clock } = begin();
+  const ann = peer("ann");
+  spare.keep(ann);
+  assert.equal(spare.take(() => true), ann);
+  assert.equal(spare.take(() => true), null);
   clock.pass(600_000);
-  assert.deepEqual(made.map(({ closed }) => closed), [false, false], "they are somebody else's now");
+  assert.deepEqual(closed, [], "it is somebody else's now");
+});
+
+test("what does not fit is closed", () => {
+  const { closed, peer, spare } = begin();
+  spare.keep(peer("ann"));
+  assert.equal(spare.take(() => false), null);
+  assert.deepEqual(closed, ["ann"]);
 });
 
 test("who only waits does not hold a relay's addresses for long", () => {
-  const { made, spare, clock } = begin();
-  spare.make({});
-  spare.make({ iceTransportPolicy: "relay" });
-  assert.deepEqual(made.map(({ closed }) => closed), [true, false], "one at a time");
+  const { closed, peer, spare, clock } = begin();
+  spare.keep(peer("ann"));
+  spare.keep(peer("bob"));
+  assert.deepEqual(closed, ["ann"], "one at a time");
   clock.pass(119_000);
-  assert.equal(made[1]?.closed, false);
+  assert.deepEqual(closed, ["ann"]);
   clock.pass(1000);
-  assert.equal(made[1]?.closed, true);
+  assert.deepEqual(closed, ["ann", "bob"]);
 });
