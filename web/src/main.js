@@ -14,6 +14,12 @@ let call = HOME;
 let session;
 const loading = import("./session.js").then(({ Session }) => (session = new Session(happen, () => call)));
 
+/** Nobody notices so little; while a call comes about nothing is drawn that is over by then. */
+const BLINK_MS = 250;
+const DRAWN_LATER = new Set(["enter", "socket-open", "joined", "peer-joined", "peer-state", "media", "remote"]);
+/** @type {number | undefined} */
+let drawing;
+
 /** @param {import("./call.js").Happening} happening */
 function happen(happening) {
   const [after, ...effects] = next(call, happening, Date.now());
@@ -23,12 +29,19 @@ function happen(happening) {
     else if (effect.type === "join") sessionStorage.setItem(REMEMBERED, JSON.stringify(effect.target));
     else if (effect.type === "forget") sessionStorage.removeItem(REMEMBERED);
   }
-  // The network first: drawing takes a while.
   if (session) session.follow(effects);
   else void loading.then((loaded) => loaded.follow(effects));
+  const later = session !== undefined && DRAWN_LATER.has(happening.type) && !document.hidden;
+  if (later) drawing ??= window.setTimeout(draw, BLINK_MS);
+  else draw();
+}
+
+const draw = () => {
+  clearTimeout(drawing);
+  drawing = undefined;
   showScreen(call);
   void loading.then((loaded) => loaded.show());
-}
+};
 
 /** @param {Target} target @param {boolean} fresh */
 const go = (target, fresh) => {

@@ -26,6 +26,10 @@ const SLOW_MS = 15_000;
 /** @type {readonly Lane[]} */
 const LANES = ["audio", "camera", "screen"];
 
+/** A small picture is there sooner, and measures the network for a large one. */
+const FIRST_MS = 2000;
+const FIRST_SCALE = 2;
+
 const FULL = /** @type {import("./thrift.js").Step} */ (STEPS[PLENTY.step]);
 
 /** The type checker proves that no state is forgotten. @param {never} state */
@@ -41,12 +45,16 @@ export class Peer {
   #saving = false;
   /** What the camera may cost. */
   #step = FULL;
+  /** What the first pictures are divided by. */
+  #scale = FIRST_SCALE;
   /** @type {number | undefined} */
   #restartTimer;
   /** @type {number | undefined} */
   #giveUpTimer;
   /** @type {number | undefined} */
   #slowTimer;
+  /** @type {number | undefined} */
+  #firstTimer;
   #options;
   #tracks;
   #stream;
@@ -144,7 +152,7 @@ export class Peer {
 
   close() {
     const { clearTimeout } = this.#options.surroundings;
-    for (const timer of [this.#restartTimer, this.#giveUpTimer, this.#slowTimer]) clearTimeout(timer);
+    for (const timer of [this.#restartTimer, this.#giveUpTimer, this.#slowTimer, this.#firstTimer]) clearTimeout(timer);
     this.pc.onconnectionstatechange = null;
     this.pc.oniceconnectionstatechange = null;
     this.pc.ontrack = null;
@@ -160,7 +168,7 @@ export class Peer {
       const kind = lane === "audio" ? "audio" : "video";
       /** @type {RTCRtpTransceiverInit} */
       const init = { direction: "sendrecv", streams: [this.#stream] };
-      if (kind === "video") init.sendEncodings = [{ maxBitrate: FULL.maxKbps * 1000 }];
+      if (kind === "video") init.sendEncodings = [{ maxBitrate: FULL.maxKbps * 1000, scaleResolutionDownBy: lane === "camera" ? this.#scale : 1 }];
       this.#lanes[lane] = this.pc.addTransceiver(this.#tracks[lane] ?? kind, init);
     }
     this.#apply();
@@ -177,6 +185,7 @@ export class Peer {
       transceiver.sender.setStreams?.(this.#stream);
     }
     this.#apply();
+    this.#shape();
   }
 
   #apply() {
@@ -199,7 +208,8 @@ export class Peer {
         encoding.priority = "high";
       } else {
         const { maxKbps, scale, fps } = lane === "camera" ? this.#step : FULL;
-        if (maxKbps > 0) Object.assign(encoding, { maxBitrate: maxKbps * 1000, maxFramerate: fps, scaleResolutionDownBy: scale });
+        const least = lane === "camera" ? this.#scale : 1;
+        if (maxKbps > 0) Object.assign(encoding, { maxBitrate: maxKbps * 1000, maxFramerate: fps, scaleResolutionDownBy: Math.max(scale, least) });
         parameters.degradationPreference = lane === "camera" ? "balanced" : "maintain-resolution";
       }
       // A browser that knows less leaves it as it was.
@@ -252,6 +262,10 @@ export class Peer {
     const { surroundings, on } = this.#options;
     if (state === "connected") {
       this.#shape();
+      this.#firstTimer ??= surroundings.setTimeout(() => {
+        this.#scale = 1;
+        this.#shape();
+      }, FIRST_MS);
       for (const timer of [this.#restartTimer, this.#giveUpTimer, this.#slowTimer]) surroundings.clearTimeout(timer);
     } else if (this.#state === "connected") {
       this.#startGivingUp();
