@@ -1,4 +1,5 @@
-//! The data channel `parameters`: JSON objects of values, answered by what is in force.
+//! The data channel `parameters`: JSON objects of values, answered by what is in force. And
+//! `text`, on which FastRTC's clients only have to hear why a session ends.
 
 use std::time::{Duration, Instant};
 
@@ -14,7 +15,8 @@ use crate::{
 };
 
 /// Others are the client's own affair.
-const LABEL: &str = "parameters";
+const PARAMETERS: &str = "parameters";
+const TEXT: &str = "text";
 
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
@@ -30,6 +32,10 @@ enum Message<'a> {
     StreamStopped {
         error_message: &'a str,
     },
+    /// The same in FastRTC's words.
+    EndStream {
+        data: &'a str,
+    },
     Error {
         code: &'a str,
         error: &'a str,
@@ -38,9 +44,18 @@ enum Message<'a> {
 
 /// Tells what is in force when the channel opens.
 pub(crate) fn opened(session: &mut Session, id: ChannelId, label: &str) {
-    if label == LABEL && session.channel.is_none() {
+    if label == PARAMETERS && session.channel.is_none() {
         session.channel = Some(id);
         tell_parameters(session, &Outcome::default());
+    } else if label == TEXT && session.text_channel.is_none() {
+        session.text_channel = Some(id);
+    }
+}
+
+/// Forgets a channel that its client closed.
+pub(crate) fn closed(session: &mut Session, id: ChannelId) {
+    for channel in [&mut session.channel, &mut session.text_channel] {
+        channel.take_if(|open| *open == id);
     }
 }
 
@@ -59,6 +74,7 @@ pub(crate) fn heard(session: &mut Session, data: &ChannelData, now: Instant) {
         }
         Err(_) => tell(
             session,
+            session.channel,
             &Message::Error {
                 code: "invalid-message",
                 error: "This is no JSON object.",
@@ -69,13 +85,17 @@ pub(crate) fn heard(session: &mut Session, data: &ChannelData, now: Instant) {
 
 /// Says why it ends, to who can hear it.
 pub(crate) fn farewell(session: &mut Session, ended: Ended) {
-    let error_message = match ended {
+    let data = match ended {
         Ended::Stopped => "The server restarts. Try again in a moment.",
         Ended::StreamOver => "The stream is over.",
         Ended::Silent => "Nothing came for too long.",
         Ended::Closed | Ended::Failed | Ended::Deleted => return,
     };
-    tell(session, &Message::StreamStopped { error_message });
+    let stopped = Message::StreamStopped {
+        error_message: data,
+    };
+    tell(session, session.channel, &stopped);
+    tell(session, session.text_channel, &Message::EndStream { data });
 }
 
 fn change(session: &mut Session, update: &Map<String, Value>, now: Instant) -> Outcome {
@@ -102,12 +122,11 @@ fn tell_parameters(session: &mut Session, outcome: &Outcome) {
         outcome,
         answer,
     };
-    tell(session, &message);
+    tell(session, session.channel, &message);
 }
 
-fn tell(session: &mut Session, message: &Message<'_>) {
+fn tell(session: &mut Session, id: Option<ChannelId>, message: &Message<'_>) {
     let text = serde_json::to_string(message).expect("our own messages are JSON");
-    let id = session.channel;
     if let Some(mut channel) = id.and_then(|id| session.rtc().channel(id)) {
         // A client that does not read its answers goes without.
         let _ = channel.write(false, text.as_bytes());

@@ -100,6 +100,7 @@ pub(crate) struct Session {
     pub(crate) parameters: Parameters,
     pub(crate) pipeline: Box<dyn Pipeline>,
     pub(crate) channel: Option<ChannelId>,
+    pub(crate) text_channel: Option<ChannelId>,
     pub(crate) messages_paid_until: Instant,
     streams: HashMap<Mid, Rewrite>,
     addresses: HashSet<(Protocol, SocketAddr)>,
@@ -130,6 +131,7 @@ impl Session {
             pipeline: pipeline::of(&parameters),
             parameters,
             channel: None,
+            text_channel: None,
             messages_paid_until: now,
             streams: HashMap::new(),
             addresses: HashSet::new(),
@@ -330,7 +332,7 @@ impl Session {
             ) => self.limit(estimate),
             Event::ChannelOpen(id, label) => channel::opened(self, id, &label),
             Event::ChannelData(data) => channel::heard(self, &data, now),
-            Event::ChannelClose(id) if self.channel == Some(id) => self.channel = None,
+            Event::ChannelClose(id) => channel::closed(self, id),
             Event::PeerStats(stats) => self.outputs.push_back(Output::Stats(Box::new(stats))),
             _ => {}
         }

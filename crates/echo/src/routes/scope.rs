@@ -29,7 +29,7 @@ pub(super) fn status() -> Response {
 pub(super) fn load(request: &Request) -> Result<Response, HttpError> {
     let load: Load = request.json()?;
     let id = PipelineId::named(&load.pipeline_id).ok_or(HttpError::InvalidRequest(
-        "There is no pipeline of this name.",
+        "There is no pipeline of this name: choose passthrough, delay or loss.",
     ))?;
     let answer = json!({ "message": "Pipelines are loaded.", "pipeline_id": id });
     Ok(warp::reply::json(&answer).into_response())
