@@ -54,7 +54,7 @@ bench: ## cost of a relayed message, of an idle socket, and of the echo beside c
 	ulimit -n 20000 && target/release/bench
 
 bench-setup: tools ## how long calls take to come about, beside the least that can be written
-	$(CARGO) run --package e2e --bin setup -- $(ROUNDS)
+	$(CARGO) run --package e2e --bin setup -- $(ROUNDS) $(PAIRS)
 
 # `install` only copies, so that root needs no compiler. DESTDIR is for packages.
 PREFIX ?= /usr/local

@@ -2,6 +2,7 @@
 // happenings and knows nothing of what is below.
 
 import { Delivery } from "./delivery.js";
+import { iceConfiguration } from "./ice.js";
 import { Peer } from "./peer.js";
 import * as wire from "./protocol.js";
 import { digest } from "./quality.js";
@@ -24,7 +25,7 @@ import { PLENTY, STEPS, thriftAfter } from "./thrift.js";
  *   | { type: "stats", sample: import("./quality.js").Sample }
  *   | { type: "bandwidth", audioOnly: boolean }} LineHappening
  * @typedef {import("./signaling.js").Surroundings & import("./peer.js").Surroundings & import("./spare.js").Surroundings
- *   & { RTCPeerConnection: typeof RTCPeerConnection, now: () => number, randomName: () => string }} Surroundings
+ *   & { RTCPeerConnection: typeof RTCPeerConnection, iceConfiguration: typeof iceConfiguration, now: () => number, randomName: () => string }} Surroundings
  * @typedef {{ url: string, on: (happening: LineHappening) => void, storage: Pick<Storage, "getItem" | "setItem" | "removeItem">,
  *   relayOnly?: boolean, mayReport?: boolean, onEnd?: () => void, surroundings: Surroundings }} LineOptions
  */
@@ -69,6 +70,7 @@ export class Line {
   #resendMs = RESEND_MS;
   /** There is more to send again than fits at once. */
   #moreToSend = false;
+  #ended = false;
   /** The other one's seat is gone, but its media is not. */
   #gone = false;
   /** What is still to be said after the hang-up. @type {string[] | null} */
@@ -87,6 +89,17 @@ export class Line {
     this.#spare = new Spare(options.surroundings);
     this.#delivery = new Delivery(options.surroundings.randomName());
     this.#signaling = new Signaling(options.url, (event) => this.#heard(event), options.surroundings);
+  }
+
+  /** Finds candidates before the join. A browser shows more of them to whom it shows the camera. */
+  async gather() {
+    const late = () => this.#ended || this.#target || this.#spare.peer;
+    if (late()) return;
+    const found = await this.#options.surroundings.iceConfiguration();
+    if (!found || late()) return;
+    this.#iceServers = found.iceServers;
+    this.#relayOnly ||= found.iceTransportPolicy === "relay";
+    this.#spare.keep(this.#newPeer(1));
   }
 
   /** Takes a seat, now or as soon as the socket is open. @param {Target} target */
@@ -236,13 +249,15 @@ export class Line {
   #joined({ iceServers, relayOnly, resume, offerer, peerPresent, peerResumes, resumed, reports }) {
     this.#options.storage.setItem(TOKEN, resume);
     this.#iceServers = iceServers;
+    // What was found under the other rule is of no use.
+    if (relayOnly && !this.#relayOnly) this.#spare.drop();
     this.#relayOnly ||= relayOnly;
     this.#peer?.setIceServers(iceServers);
     this.#setOfferer(offerer);
     this.#present = peerPresent;
     this.#resumes = peerResumes;
     // It gathers while the other one is awaited, or makes its offer.
-    if (!this.#peer) this.#spare.keep(this.#newPeer(offerer || !peerPresent, peerResumes || !peerPresent, 1));
+    if (!this.#peer) this.#spare.keep(this.#prepared(offerer || !peerPresent, peerResumes || !peerPresent, 1));
     const { mayReport, surroundings } = this.#options;
     if (this.#report === undefined) {
       // A page that was loaded anew in the middle of a call does not know when the call began.
@@ -306,8 +321,7 @@ export class Line {
 
   #begin() {
     this.#drop();
-    const [offerer, resumes] = [this.#offerer, this.#resumes];
-    const peer = this.#spare.take((spare) => spare.fits(offerer, resumes)) ?? this.#newPeer(offerer, resumes);
+    const peer = this.#prepared(this.#offerer, this.#resumes);
     this.#peer = peer;
     this.#save();
     this.#watch();
@@ -320,18 +334,23 @@ export class Line {
     if (this.#peer?.state === "connecting") this.#options.on({ type: "media", state: "connecting" });
   }
 
-  /** @param {boolean} offerer @param {boolean} peerResumes @param {number} [iceCandidatePoolSize] */
-  #newPeer(offerer, peerResumes, iceCandidatePoolSize) {
+  /** The spare one if it is of use, or a new one. @param {boolean} offerer @param {boolean} peerResumes @param {number} [pool] */
+  #prepared(offerer, peerResumes, pool) {
+    const peer = this.#spare.take((spare) => spare.fits(offerer, peerResumes)) ?? this.#newPeer(pool);
+    peer.prepare(offerer, peerResumes);
+    return peer;
+  }
+
+  /** @param {number} [iceCandidatePoolSize] */
+  #newPeer(iceCandidatePoolSize) {
     const { surroundings, on } = this.#options;
     const { RTCPeerConnection } = surroundings;
     /** @type {RTCConfiguration} */
     const configuration = { iceServers: this.#iceServers, iceTransportPolicy: this.#relayOnly ? "relay" : "all", bundlePolicy: "max-bundle" };
     if (iceCandidatePoolSize) configuration.iceCandidatePoolSize = iceCandidatePoolSize;
     const peer = new Peer({
-      offerer,
       pc: new RTCPeerConnection(configuration),
       tracks: this.#tracks,
-      peerResumes,
       surroundings,
       on: (event) => {
         if (this.#peer !== peer) return;
@@ -521,6 +540,7 @@ export class Line {
     const { clearTimeout } = this.#options.surroundings;
     clearTimeout(this.#ackTimer);
     clearTimeout(this.#resendTimer);
+    this.#ended = true;
     this.#spare.drop();
     this.#drop();
     this.#options.onEnd?.();
@@ -533,6 +553,7 @@ const browser = () => ({
   EventSource,
   fetch: (input, init) => fetch(input, init),
   RTCPeerConnection,
+  iceConfiguration,
   MediaStream,
   setTimeout: (run, ms) => window.setTimeout(run, ms),
   clearTimeout: (timer) => window.clearTimeout(timer),

@@ -32,19 +32,18 @@ export class Negotiation {
   #pc;
   #send;
   #prepareAnswer;
-  #tellEnd;
 
   /**
    * @param {RTCPeerConnection} pc @param {Send} send
    * @param {() => void} prepareAnswer called between an offer and its answer
-   * @param {boolean} tellEnd whether to tell the end of candidates
    */
-  constructor(pc, send, prepareAnswer, tellEnd) {
+  constructor(pc, send, prepareAnswer) {
     this.#pc = pc;
     this.#send = send;
     this.#prepareAnswer = prepareAnswer;
-    this.#tellEnd = tellEnd;
     this.offerer = false;
+    /** Whether the other one wants to know of the end of candidates. */
+    this.tellEnd = false;
     pc.onicecandidate = ({ candidate }) => {
       // Those of before are in the offer.
       if (!this.#held) this.#found(candidate);
@@ -115,7 +114,7 @@ export class Negotiation {
   /** @param {RTCIceCandidate | null} candidate null is the last one */
   #found(candidate) {
     // A released page fails on an empty candidate.
-    if (this.#tellEnd || candidate?.candidate) this.#send("ice-candidate", candidate?.toJSON() ?? { candidate: "" });
+    if (this.tellEnd || candidate?.candidate) this.#send("ice-candidate", candidate?.toJSON() ?? { candidate: "" });
   }
 
   /** @param {RTCIceCandidateInit} candidate */

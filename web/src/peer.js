@@ -13,7 +13,7 @@ import { PLENTY, STEPS } from "./thrift.js";
  *   | { type: "send", message: "offer" | "answer" | "ice-candidate", data: unknown }} PeerEvent
  * @typedef {{ MediaStream: typeof MediaStream,
  *   setTimeout: (run: () => void, ms: number) => number, clearTimeout: (timer: number | undefined) => void }} Surroundings
- * @typedef {{ offerer: boolean, pc: RTCPeerConnection, tracks: Tracks, peerResumes: boolean,
+ * @typedef {{ pc: RTCPeerConnection, tracks: Tracks,
  *   on: (event: PeerEvent) => void, surroundings: Surroundings }} Options
  */
 
@@ -42,6 +42,8 @@ export class Peer {
   #lanes = {};
   /** @type {MediaState} */
   #state = "connecting";
+  /** What it was prepared for. @type {{ offerer: boolean, peerResumes: boolean } | null} */
+  #part = null;
   #saving = false;
   /** What the camera may cost. */
   #step = FULL;
@@ -71,9 +73,7 @@ export class Peer {
       this.pc,
       (message, data) => on({ type: "send", message, data }),
       () => this.#adopt(),
-      options.peerResumes,
     );
-    this.negotiation.offerer = options.offerer;
     this.pc.onconnectionstatechange = () => this.#look();
     this.pc.oniceconnectionstatechange = () => this.#look();
     this.pc.ontrack = ({ track }) => {
@@ -81,12 +81,20 @@ export class Peer {
       for (const event of ["mute", "unmute", "ended"]) track.addEventListener(event, () => this.#tellRemote());
       this.#tellRemote();
     };
-    if (options.offerer) this.#open();
   }
 
-  /** Whether it was made for this part in this kind of call. @param {boolean} offerer @param {boolean} peerResumes */
+  /** Whether it can play this part. @param {boolean} offerer @param {boolean} peerResumes */
   fits(offerer, peerResumes) {
-    return this.negotiation.offerer === offerer && this.#options.peerResumes === peerResumes;
+    return !this.#part || (this.#part.offerer === offerer && this.#part.peerResumes === peerResumes);
+  }
+
+  /** Makes its offer, if that is its part. @param {boolean} offerer @param {boolean} peerResumes */
+  prepare(offerer, peerResumes) {
+    if (this.#part) return;
+    this.#part = { offerer, peerResumes };
+    this.negotiation.offerer = offerer;
+    this.negotiation.tellEnd = peerResumes;
+    if (offerer) this.#open(peerResumes);
   }
 
   /** The other one is there. */
@@ -161,10 +169,10 @@ export class Peer {
     this.pc.close();
   }
 
-  /** The offerer's lanes, in their order. */
-  #open() {
+  /** The offerer's lanes, in their order. @param {boolean} withScreen */
+  #open(withScreen) {
     for (const lane of LANES) {
-      if (lane === "screen" && !this.#options.peerResumes) continue;
+      if (lane === "screen" && !withScreen) continue;
       const kind = lane === "audio" ? "audio" : "video";
       /** @type {RTCRtpTransceiverInit} */
       const init = { direction: "sendrecv", streams: [this.#stream] };

@@ -2,6 +2,7 @@
 // does with the ports of UDP.
 
 import { EventSocket } from "./events.js";
+import { iceConfiguration } from "./ice.js";
 import { PING } from "./protocol.js";
 import { TRANSPORTS, UNTESTED } from "./diagnosis.js";
 
@@ -46,17 +47,6 @@ const server = async (url) => {
   return { server: ms === null ? BLOCKED : { state: "works", ms }, carrier: ms === null ? "websocket" : "events" };
 };
 
-/** @returns {Promise<RTCIceServer[]>} */
-const iceServers = async () => {
-  try {
-    const answer = await fetch("/api/v1/webrtc/ice-servers", { signal: AbortSignal.timeout(SERVER_MS) });
-    const { iceServers: servers } = await answer.json();
-    return Array.isArray(servers) ? servers : [];
-  } catch {
-    return [];
-  }
-};
-
 /** @param {string} url @returns {Transport | "stun"} */
 export const transportOf = (url) => {
   if (url.startsWith("stun")) return "stun";
@@ -81,13 +71,22 @@ export const only = (servers, kind) =>
 const meet = async ({ near: nearOptions, far: farOptions, takes = () => true, look }) => {
   const [near, far] = [new RTCPeerConnection(nearOptions), new RTCPeerConnection(farOptions)];
   try {
-    near.onicecandidate = ({ candidate }) => void (candidate && takes(candidate) && far.addIceCandidate(candidate).catch(() => {}));
+    let found = false;
+    let nothing = () => {};
+    near.onicecandidate = ({ candidate }) => {
+      if (candidate && takes(candidate)) {
+        found = true;
+        void far.addIceCandidate(candidate).catch(() => {});
+      }
+      if (!candidate && !found) nothing();
+    };
     far.onicecandidate = ({ candidate }) => void (candidate && near.addIceCandidate(candidate).catch(() => {}));
     const channel = near.createDataChannel("probe");
     far.ondatachannel = ({ channel: echo }) => (echo.onmessage = ({ data }) => echo.send(data));
     /** @type {number[]} */
     const trips = [];
-    const arrived = within(RELAY_MS, (/** @type {(ms: number) => void} */ done) => {
+    const arrived = within(RELAY_MS, (/** @type {(ms: number | null) => void} */ done) => {
+      nothing = () => done(null);
       let sent = 0;
       const ping = () => {
         sent = performance.now();
@@ -127,31 +126,33 @@ const relay = async (servers) => {
 
 /**
  * The relay as somebody else: it is told the address that STUN saw, and sees the one that packets come from. If the ports
- * differ, others cannot know where to send to.
+ * differ, others cannot know where to send to. Where nobody translates addresses, STUN sees nothing new.
  * @param {RTCIceServer[]} servers with STUN and TURN over UDP @returns {Promise<import("./diagnosis.js").Router>}
  */
 const router = async (servers) => {
   const [stun, relays] = [only(servers, "stun"), only(servers, "udp")];
   if (relays.length === 0) return "unknown";
-  const ports = new Set();
-  const met = await meet({
-    // A relay tells what STUN does, if need be.
-    near: { iceServers: stun.length > 0 ? stun : relays },
-    far: { iceServers: relays, iceTransportPolicy: "relay" },
-    takes: ({ type, protocol, port }) => {
-      if (type !== "srflx" || protocol !== "udp") return false;
-      ports.add(port);
-      return true;
-    },
-    look: async (_, far) => {
-      const reports = [...(await far.getStats()).values()];
-      const pair = reports.find(({ type, nominated, state }) => type === "candidate-pair" && nominated && state === "succeeded");
-      return reports.find(({ id }) => id === pair?.remoteCandidateId)?.port;
-    },
-  });
-  if (ports.size === 0) return "unknown";
-  if (!met) return "symmetric";
-  return ports.has(met.seen) ? "direct" : "symmetric";
+  for (const kind of ["srflx", "host"]) {
+    const ports = new Set();
+    const met = await meet({
+      // A relay tells what STUN does, if need be.
+      near: { iceServers: stun.length > 0 ? stun : relays },
+      far: { iceServers: relays, iceTransportPolicy: "relay" },
+      takes: ({ type, protocol, port }) => {
+        if (type !== kind || protocol !== "udp") return false;
+        ports.add(port);
+        return true;
+      },
+      look: async (_, far) => {
+        const reports = [...(await far.getStats()).values()];
+        const pair = reports.find(({ type, nominated, state }) => type === "candidate-pair" && nominated && state === "succeeded");
+        return reports.find(({ id }) => id === pair?.remoteCandidateId)?.port;
+      },
+    });
+    if (met && ports.has(met.seen)) return "direct";
+    if (kind === "srflx" && ports.size > 0) return "symmetric";
+  }
+  return "unknown";
 };
 
 /** Tests everything, and tells each finding as it comes. @param {(findings: Findings) => void} tell */
@@ -162,7 +163,7 @@ export const probe = async (tell) => {
   add({});
   const url = `${location.protocol === "https:" ? "wss:" : "ws:"}//${location.host}/ws`;
   add(await server(url));
-  const servers = await iceServers();
+  const servers = (await iceConfiguration())?.iceServers ?? [];
   // One after the other: a relay grants a few allocations at once.
   for (const transport of TRANSPORTS) {
     const reach = await relay(only(servers, transport));

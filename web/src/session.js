@@ -104,6 +104,7 @@ export class Session {
 
   async #acquire() {
     await this.#media.acquire();
+    void this.#line?.gather();
     this.#offer();
     const { screen } = this.#call();
     if (screen !== "lobby") this.#media.goWithout();

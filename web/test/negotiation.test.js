@@ -43,9 +43,9 @@ const begin = (offerer, peerResumes = true, held = false) => {
     /** @type {RTCPeerConnection} */ (/** @type {unknown} */ (pc)),
     (type, data) => sent.push([type, data]),
     () => (prepared += 1),
-    peerResumes,
   );
   negotiation.offerer = offerer;
+  negotiation.tellEnd = peerResumes;
   if (!held) negotiation.begin();
   return { pc, sent, negotiation, prepared: () => prepared };
 };

@@ -49,6 +49,17 @@ const PATH: &str = "
     const [local, remote] = [stats.get(pair.localCandidateId), stats.get(pair.remoteCandidateId)];
     return [local.candidateType, remote.candidateType, local.relayProtocol ?? ''];";
 
+/// What somebody who looks for the cause of a failure asks for.
+const LOOK: &str = "
+    const { videoWidth, readyState, paused } = document.querySelector('#remote-video');
+    const kinds = ['inbound-rtp', 'outbound-rtp'];
+    const rows = [...(await window.connections.at(-1)?.getStats() ?? []).values()].filter(({ type }) => kinds.includes(type));
+    return JSON.stringify({ ...document.documentElement.dataset, videoWidth, readyState, paused,
+        notes: document.querySelector('#notes')?.textContent,
+        states: window.connections.map((one) => [one.connectionState, one.iceConnectionState, one.signalingState].join()),
+        lanes: window.connections.at(-1)?.getTransceivers().map((one) => [one.currentDirection, one.sender.track?.label, one.receiver.track.muted].join()),
+        media: rows.map((row) => [row.type, row.mid, row.packetsSent ?? row.packetsReceived, row.framesEncoded ?? row.framesDecoded].join()) });";
+
 /// What a call may need to come back on a busy machine.
 const RECOVERY: Duration = Duration::from_secs(100);
 
@@ -116,8 +127,12 @@ impl<'a> Talk<'a> {
     /// When one of them does not.
     pub async fn moves(&self) -> Result<()> {
         let (ann, bob) = tokio::join!(self.ann.browser.sees(), self.bob.browser.sees());
-        ann.context("the first one")?;
-        bob.context("the second one")
+        if ann.is_ok() && bob.is_ok() {
+            return Ok(());
+        }
+        let look = self.look().await;
+        ann.with_context(|| format!("the first one: {look}"))?;
+        bob.with_context(|| format!("the second one: {look}"))
     }
 
     /// Waits until the path is of that kind, and tells how the call went.
@@ -192,10 +207,7 @@ impl<'a> Talk<'a> {
     async fn look(&self) -> String {
         let mut seen = String::new();
         for person in self.both() {
-            let look = "return JSON.stringify({ ...document.documentElement.dataset, \
-                notes: document.querySelector('#notes')?.textContent, \
-                states: window.connections.map((one) => [one.connectionState, one.iceConnectionState, one.signalingState].join()) })";
-            let page = person.browser.run(look).await.unwrap_or_default();
+            let page = person.browser.run_async(LOOK).await.unwrap_or_default();
             let _ = write!(seen, "{page} ");
         }
         seen

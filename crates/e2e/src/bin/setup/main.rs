@@ -1,5 +1,6 @@
 //! How long a call takes to come about, beside the least that can be written, in the network
-//! lab. Ratios count; times are of one machine. The argument is how often each pair calls.
+//! lab. Ratios count; times are of one machine. The arguments are how often each pair calls,
+//! and a part of the names of the pairs that do.
 
 #![expect(clippy::print_stdout, reason = "the table is what it is for")]
 
@@ -17,6 +18,7 @@ fn main() -> Result<()> {
             .nth(1)
             .map_or(Ok(7), |rounds| rounds.parse());
         let rounds: usize = rounds.context("a number of rounds")?;
+        let only = std::env::args().nth(2).unwrap_or_default();
         let lab = Lab::new().await?;
         let (ann, bob) = tokio::try_join!(Person::new(&lab, "ann"), Person::new(&lab, "bob"))?;
         println!(
@@ -26,6 +28,10 @@ fn main() -> Result<()> {
         let mut calls = 0;
         for (first, one) in Policy::ALL.iter().enumerate() {
             for other in &Policy::ALL[first..] {
+                let pair = format!("{one} × {other}");
+                if !pair.contains(&only) {
+                    continue;
+                }
                 let (mut own, mut least) = (Vec::new(), Vec::new());
                 for (person, policy) in [(&ann, one), (&bob, other)] {
                     person.forgets().await?;
@@ -43,8 +49,7 @@ fn main() -> Result<()> {
                 let ratio = own.as_secs_f64() / least.as_secs_f64();
                 let over = if ratio > BUDGET { " over budget" } else { "" };
                 println!(
-                    "{:<24} {:>8} {:>8} {ratio:>6.2}×{over}",
-                    format!("{one} × {other}"),
+                    "{pair:<24} {:>8} {:>8} {ratio:>6.2}×{over}",
                     own.as_millis(),
                     least.as_millis()
                 );
