@@ -41,10 +41,14 @@ const roundTrip = async (socket) => {
 
 /** @param {string} url @returns {Promise<Pick<Findings, "server" | "carrier">>} */
 const server = async (url) => {
-  const direct = await roundTrip(new WebSocket(url));
-  if (direct !== null) return { server: { state: "works", ms: direct }, carrier: "websocket" };
-  const ms = await roundTrip(new EventSocket(url, { EventSource, fetch: (input, init) => fetch(input, init) }));
-  return { server: ms === null ? BLOCKED : { state: "works", ms }, carrier: ms === null ? "websocket" : "events" };
+  const direct = async () => roundTrip(new WebSocket(url));
+  let ms = await direct();
+  if (ms !== null) return { server: { state: "works", ms }, carrier: "websocket" };
+  const events = await roundTrip(new EventSocket(url, { EventSource, fetch: (input, init) => fetch(input, init) }));
+  if (events === null) return { server: BLOCKED, carrier: "websocket" };
+  // A device that has just changed its network breaks what it was opening.
+  ms = await direct();
+  return { server: { state: "works", ms: ms ?? events }, carrier: ms === null ? "events" : "websocket" };
 };
 
 /** @param {string} url @returns {Transport | "stun"} */

@@ -120,9 +120,9 @@ window.echoClient = {
       // Of a picture that is all black this is no number.
       likeness = Math.max(...sent.map((picture) => this.likeness(picture, back)));
       if (likeness > 0.97) pictures.add(back.join());
-      // The measure must be able to fail: the same picture upside down is another one.
-      const turned = back.map((_, at) => back[back.length - 4 - at + 2 * (at % 4)]);
-      return pictures.size >= 5 && { likeness, turned: this.likeness(back, turned) };
+      // The measure must be able to fail: the same picture, moved by half of its width and height, is another one.
+      const moved = back.map((_, at) => back[(at + (32 / 2 + (32 * 24) / 2) * 4) % back.length]);
+      return pictures.size >= 5 && { likeness, moved: this.likeness(back, moved) };
     }, () => `the picture that was sent, but ${pictures.size} like it, and one of likeness ${likeness}`);
   },
   /** Reports of a kind. */

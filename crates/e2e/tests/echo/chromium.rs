@@ -49,7 +49,7 @@ async fn chromium_sees_and_hears_itself() -> Result<()> {
         .run_async("return await echoClient.seen()")
         .await?;
     ensure!(
-        seen["turned"].as_f64() < Some(0.9),
+        seen["moved"].as_f64() < Some(0.9),
         "the measure tells pictures apart: {seen}"
     );
     scene
