@@ -152,6 +152,7 @@ impl Browser {
                 "args": ["-headless", "-profile", profile],
                 "prefs": {
                     "media.navigator.streams.fake": true,
+                    "media.navigator.audio.fake_frequency": 1000,
                     "media.navigator.permission.disabled": true,
                     "media.autoplay.default": 0,
                     "browser.shell.checkDefaultBrowser": false,

@@ -29,6 +29,16 @@ impl Driver {
         Ok(Self { child, url })
     }
 
+    /// Starts geckodriver, for one Firefox.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start).
+    pub async fn of_firefox() -> anyhow::Result<Self> {
+        let (child, port) = spawn(&mut Command::new("geckodriver")).await?;
+        let url = format!("http://127.0.0.1:{port}");
+        Ok(Self { child, url })
+    }
+
     /// Starts it for browsers with this home, which trust what is trusted there (`.pki/nssdb`).
     ///
     /// # Errors
@@ -64,7 +74,7 @@ async fn spawn(command: &mut Command) -> anyhow::Result<(Child, u16)> {
         .stderr(Stdio::null())
         .process_group(0)
         .spawn()
-        .context("a driver is missing: apt-get install chromium chromium-driver")?;
+        .context("a driver is missing: make tools")?;
     let stdout = child.stdout.take().context("no output")?;
     let mut lines = BufReader::new(stdout).lines();
     let port = async {
