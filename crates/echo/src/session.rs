@@ -1,6 +1,9 @@
 //! One client's session: what comes goes in, what is to be done comes out. It knows no
 //! socket and no clock.
 
+mod ended;
+mod media;
+
 use std::{
     collections::{HashMap, HashSet, VecDeque},
     net::SocketAddr,
@@ -13,11 +16,12 @@ use str0m::{
     Event, Input, Output as RtcOutput, Rtc, RtcError,
     bwe::{Bitrate, BweKind},
     channel::ChannelId,
-    media::{KeyframeRequestKind, MediaKind, Mid},
+    media::Mid,
     net::{Protocol, Receive, Transmit},
-    rtp::{RtpPacket, RtpWrite},
     stats::PeerStats,
 };
+
+pub(crate) use ended::Ended;
 
 use crate::{
     accept::{Line, Role, Setup},
@@ -30,50 +34,8 @@ use crate::{
 
 /// Addresses of one client: its networks, and what roaming adds.
 const MAX_ADDRESSES: usize = 16;
-/// A sender is asked for a key frame no more often.
-const KEY_FRAMES: Duration = Duration::from_millis(500);
 /// How long the farewell may take.
 const FAREWELL: Duration = Duration::from_secs(1);
-
-/// Why a session ended.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Ended {
-    /// The client closed it.
-    Closed,
-    /// Nothing came for too long.
-    Silent,
-    /// The client broke the protocol.
-    Failed,
-    /// The client asked for it over HTTP.
-    Deleted,
-    /// The stream it looked at is over.
-    StreamOver,
-    /// The server stops.
-    Stopped,
-}
-
-impl Ended {
-    pub(crate) const ALL: [Self; 6] = [
-        Self::Closed,
-        Self::Silent,
-        Self::Failed,
-        Self::Deleted,
-        Self::StreamOver,
-        Self::Stopped,
-    ];
-
-    /// For metrics.
-    pub(crate) fn name(self) -> &'static str {
-        match self {
-            Self::Closed => "closed",
-            Self::Silent => "silent",
-            Self::Failed => "failed",
-            Self::Deleted => "deleted",
-            Self::StreamOver => "stream-over",
-            Self::Stopped => "stopped",
-        }
-    }
-}
 
 /// What is to be done.
 pub(crate) enum Output {
@@ -200,24 +162,6 @@ impl Session {
         self.settle(handled, now);
     }
 
-    /// Takes media of the publisher that is looked at.
-    pub(crate) fn handle_media(&mut self, packet: &Packet, now: Instant) {
-        let line = self
-            .lines
-            .iter()
-            .find(|line| line.kind == packet.kind && line.sends);
-        if let Some(mid) = line.map(|line| line.mid) {
-            self.send(mid, packet, now);
-            self.settle(Ok(()), now);
-        }
-    }
-
-    /// Asks the client for a key frame of each picture.
-    pub(crate) fn handle_key_frame_request(&mut self, now: Instant) {
-        self.ask_for_key_frame(now);
-        self.settle(Ok(()), now);
-    }
-
     /// Says farewell; [`Output::Ended`] follows.
     pub(crate) fn close(&mut self, ended: Ended, now: Instant) {
         if self.closing.is_some() {
@@ -336,101 +280,5 @@ impl Session {
             Event::PeerStats(stats) => self.outputs.push_back(Output::Stats(Box::new(stats))),
             _ => {}
         }
-    }
-
-    fn handle_packet(&mut self, packet: RtpPacket) {
-        let pt = packet.header.payload_type;
-        let params = self.rtc.codec_config().params();
-        let Some(codec) = params.iter().find(|params| params.pt() == pt).copied() else {
-            return;
-        };
-        let mut api = self.rtc.direct_api();
-        let Some(mid) = api
-            .stream_rx(&packet.header.ssrc)
-            .map(|stream| stream.mid())
-        else {
-            return;
-        };
-        let Some(line) = self.lines.iter().find(|line| line.mid == mid) else {
-            return;
-        };
-        let packet = Packet::new(packet, line.kind, mid, codec);
-        match self.role {
-            Role::Echo => self.pipeline.take(packet),
-            Role::Publisher => self.outputs.push_back(Output::Media(Arc::new(packet))),
-            Role::Viewer => {}
-        }
-    }
-
-    /// Sends a packet to who sent it: by the same line, or by one of the same kind that only
-    /// receives there.
-    pub(crate) fn send_back(&mut self, packet: &Packet, now: Instant) {
-        let own = self
-            .lines
-            .iter()
-            .find(|line| line.mid == packet.mid && line.sends);
-        let line = own.or_else(|| {
-            self.lines
-                .iter()
-                .find(|line| line.kind == packet.kind && line.sends && !line.receives)
-        });
-        if let Some(mid) = line.map(|line| line.mid) {
-            self.send(mid, packet, now);
-        }
-    }
-
-    fn send(&mut self, mid: Mid, packet: &Packet, now: Instant) {
-        let config = self.rtc.codec_config();
-        let Some(pt) = config.match_params(packet.codec).map(|codec| codec.pt()) else {
-            return;
-        };
-        let Some((sequence, time)) = self.streams.entry(mid).or_default().next(packet) else {
-            return;
-        };
-        let mut api = self.rtc.direct_api();
-        if let Some(stream) = api.stream_tx_by_mid(mid, None) {
-            let payload = packet.payload.clone();
-            let write = RtpWrite::new(pt, sequence.into(), time, now, payload)
-                .marker(packet.marker)
-                .ext_vals(packet.extensions.clone())
-                .nackable(true);
-            stream.write_rtp(write);
-        }
-    }
-
-    fn ask_for_key_frame(&mut self, now: Instant) {
-        if self
-            .key_frame_asked
-            .is_some_and(|asked| now < asked + KEY_FRAMES)
-        {
-            return;
-        }
-        self.key_frame_asked = Some(now);
-        for mid in self.pictures() {
-            if let Some(stream) = self.rtc.direct_api().stream_rx_by_mid(mid, None) {
-                stream.request_keyframe(KeyframeRequestKind::Pli);
-            }
-        }
-    }
-
-    /// What the way back carries is all that the client need send.
-    fn limit(&mut self, estimate: Bitrate) {
-        if self.role != Role::Echo {
-            return;
-        }
-        let bitrate = estimate.min(self.max_bitrate);
-        for mid in self.pictures() {
-            if let Some(stream) = self.rtc.direct_api().stream_rx_by_mid(mid, None) {
-                stream.request_remb(bitrate);
-            }
-        }
-    }
-
-    fn pictures(&self) -> Vec<Mid> {
-        let pictures = self
-            .lines
-            .iter()
-            .filter(|line| line.kind == MediaKind::Video && line.receives);
-        pictures.map(|line| line.mid).collect()
     }
 }
