@@ -15,7 +15,7 @@ let session;
 const loading = import("./session.js").then(({ Session }) => (session = new Session(happen, () => call)));
 
 /** Nobody notices so little; while a call comes about nothing is drawn that is over by then. */
-const BLINK_MS = 250;
+const BLINK_MS = 100;
 const DRAWN_LATER = new Set(["enter", "socket-open", "joined", "peer-joined", "peer-state", "media", "remote"]);
 /** @type {number | undefined} */
 let drawing;
@@ -42,6 +42,10 @@ const draw = () => {
   showScreen(call);
   void loading.then((loaded) => loaded.show());
 };
+
+// A picture is not kept waiting.
+const picture = find("#remote-video", HTMLVideoElement);
+picture.addEventListener("loadeddata", () => drawing !== undefined && !picture.checkVisibility() && draw());
 
 /** @param {Target} target @param {boolean} fresh */
 const go = (target, fresh) => {

@@ -1,6 +1,8 @@
 // Offers, answers and candidates of one RTCPeerConnection: perfect negotiation with one designated offerer. Only the
 // offerer offers, so the two sides never collide; an old page may, and then the one who is not the offerer gives way.
 
+import { Candidates } from "./candidates.js";
+
 /** @typedef {(type: "offer" | "answer" | "ice-candidate", data: unknown) => void} Send */
 
 /** What makes Opus fit for bad links: a lost packet is in the next one too, and silence costs nothing (RFC 7587, section 7). */
@@ -25,6 +27,7 @@ export class Negotiation {
   #ignoring = false;
   /** Nobody is there to be told anything yet. */
   #held = true;
+  #candidates = new Candidates();
   /** @type {RTCIceCandidateInit[]} */
   #early = [];
   /** @type {Promise<void>} */
@@ -58,7 +61,7 @@ export class Negotiation {
     this.#held = false;
     const { localDescription, iceGatheringState } = this.#pc;
     if (!localDescription) return;
-    this.#send("offer", localDescription.toJSON());
+    this.#tell(localDescription);
     if (iceGatheringState === "complete") this.#found(null);
   }
 
@@ -68,7 +71,7 @@ export class Negotiation {
     this.#making = true;
     try {
       await this.#pc.setLocalDescription();
-      if (!this.#held) this.#send("offer", this.#pc.localDescription?.toJSON());
+      if (!this.#held) this.#tell(this.#pc.localDescription);
     } catch {
       // The connection was closed meanwhile; there is nobody to offer to.
     } finally {
@@ -96,10 +99,31 @@ export class Negotiation {
       if (this.#ignoring) return;
       await pc.setRemoteDescription(description);
       this.#prepareAnswer();
-      await pc.setLocalDescription();
-      this.#send("answer", pc.localDescription?.toJSON());
+      await this.#answer();
     }
     for (const candidate of this.#early.splice(0)) await this.#add(candidate);
+  }
+
+  async #answer() {
+    const pc = this.#pc;
+    if (!pc.localDescription && (await this.#answerFromPool())) return;
+    await pc.setLocalDescription();
+    this.#tell(pc.localDescription);
+  }
+
+  /** Chromium throws away what it gathered before as soon as it answers, unless a provisional answer was made of it. */
+  async #answerFromPool() {
+    const pc = this.#pc;
+    const { sdp = "" } = await pc.createAnswer();
+    try {
+      await pc.setLocalDescription({ type: "pranswer", sdp });
+    } catch {
+      // Firefox makes none.
+      return false;
+    }
+    this.#tell(pc.localDescription);
+    await pc.setLocalDescription({ type: "answer", sdp });
+    return true;
   }
 
   /** A candidate came, perhaps before its description. @param {RTCIceCandidateInit} candidate */
@@ -111,8 +135,17 @@ export class Negotiation {
     return this.#queue;
   }
 
+  /** A description of this side; a provisional answer is as good as one. @param {RTCSessionDescription | null} description */
+  #tell(description) {
+    if (!description) return;
+    const type = description.type === "offer" ? "offer" : "answer";
+    this.#candidates = new Candidates();
+    this.#send(type, { type, sdp: this.#candidates.within(description.sdp) });
+  }
+
   /** @param {RTCIceCandidate | null} candidate null is the last one */
   #found(candidate) {
+    if (candidate && !this.#candidates.worth(candidate.candidate)) return;
     // A released page fails on an empty candidate.
     if (this.tellEnd || candidate?.candidate) this.#send("ice-candidate", candidate?.toJSON() ?? { candidate: "" });
   }

@@ -71,7 +71,10 @@ export class Peer {
     this.pc = pc;
     this.negotiation = new Negotiation(
       this.pc,
-      (message, data) => on({ type: "send", message, data }),
+      (message, data) => {
+        on({ type: "send", message, data });
+        if (message === "answer") this.#supply();
+      },
       () => this.#adopt(),
     );
     this.pc.onconnectionstatechange = () => this.#look();
@@ -192,6 +195,10 @@ export class Peer {
       if (transceiver.direction !== "sendrecv") transceiver.direction = "sendrecv";
       transceiver.sender.setStreams?.(this.#stream);
     }
+  }
+
+  /** What an answer can do without, and is not kept waiting for. */
+  #supply() {
     this.#apply();
     this.#shape();
   }

@@ -10,16 +10,24 @@ class FakeConnection {
   /** @type {RTCSessionDescriptionInit | null} */ local = null;
   /** @type {RTCSessionDescriptionInit | null} */ remoteDescription = null;
   /** @type {unknown[]} */ candidates = [];
+  /** @type {string[]} */ set = [];
+  /** Whether it knows provisional answers. */ provisional = true;
   /** @type {(event: { candidate: { candidate: string, toJSON: () => unknown } | null }) => void} */ onicecandidate = () => {};
   /** @type {() => void} */ onnegotiationneeded = () => {};
 
   get localDescription() {
-    return this.local && { ...this.local, toJSON: () => this.local };
+    return this.local;
   }
-  async setLocalDescription() {
-    const offers = this.signalingState === "stable";
-    this.local = { type: offers ? "offer" : "answer", sdp: "ours" };
-    this.signalingState = offers ? "have-local-offer" : "stable";
+  async createAnswer() {
+    return { type: "answer", sdp: "ours" };
+  }
+  /** @param {RTCSessionDescriptionInit} [description] */
+  async setLocalDescription(description) {
+    if (description?.type === "pranswer" && !this.provisional) throw new Error("no such thing");
+    const type = description?.type ?? (this.signalingState === "stable" ? "offer" : "answer");
+    this.local = { type, sdp: "ours" };
+    this.set.push(type);
+    this.signalingState = type === "offer" ? "have-local-offer" : type === "pranswer" ? "have-local-pranswer" : "stable";
   }
   /** @param {RTCSessionDescriptionInit} description */
   async setRemoteDescription(description) {
@@ -76,8 +84,10 @@ test("an offer that was prepared is told when somebody comes, with what was foun
 test("an offer that is not ready is told when it is, once", async () => {
   const { negotiation, sent, pc } = begin(true, true, true);
   pc.onnegotiationneeded();
+  const made = pc.local;
   pc.local = null;
   negotiation.begin();
+  pc.local = made;
   await Promise.resolve();
   await Promise.resolve();
   assert.deepEqual(sent.length, 1);
@@ -89,6 +99,18 @@ test("an offer is answered after its lanes are prepared", async () => {
   assert.equal(prepared(), 1);
   assert.deepEqual(sent, [["answer", { type: "answer", sdp: "ours" }]]);
   assert.equal(pc.signalingState, "stable");
+  assert.deepEqual(pc.set, ["pranswer", "answer"], "what was gathered is kept");
+  await negotiation.describe({ type: "offer", sdp: "theirs again" });
+  assert.deepEqual(pc.set.slice(2), ["answer"]);
+  assert.equal(sent.length, 2);
+});
+
+test("a browser without provisional answers answers too", async () => {
+  const { negotiation, sent, pc } = begin(false);
+  pc.provisional = false;
+  await negotiation.describe({ type: "offer", sdp: "theirs" });
+  assert.deepEqual(sent, [["answer", { type: "answer", sdp: "ours" }]]);
+  assert.deepEqual(pc.set, ["answer"]);
 });
 
 test("candidates wait for their description, and a bad one harms none", async () => {
@@ -117,6 +139,25 @@ test("when an old page offers at the same time, the offerer stays and the other 
   await polite.negotiation.describe({ type: "offer", sdp: "wins" });
   assert.equal(polite.pc.remoteDescription?.sdp, "wins");
   assert.equal(polite.sent.at(-1)?.[0], "answer");
+});
+
+test("of a relay's addresses the best one is told", async () => {
+  const { negotiation, sent, pc } = begin(true, true, true);
+  const [host, udp, tcp, other] = [
+    "candidate:1 1 udp 2122260223 10.0.0.1 50000 typ host",
+    "candidate:2 1 udp 41819903 203.0.113.7 50001 typ relay raddr 0.0.0.0 rport 0",
+    "candidate:3 1 udp 25042687 203.0.113.7 50002 typ relay raddr 0.0.0.0 rport 0",
+    "candidate:4 1 udp 25042431 203.0.113.8 50003 typ relay raddr 0.0.0.0 rport 0",
+  ];
+  pc.local = { type: "offer", sdp: [host, udp, tcp].map((line) => `a=${line}\r\n`).join("") };
+  negotiation.begin();
+  for (const candidate of [host, tcp, other]) pc.onicecandidate({ candidate: { candidate, toJSON: () => candidate } });
+  assert.deepEqual(sent, [["offer", { type: "offer", sdp: `a=${host}\r\na=${udp}\r\n` }], ["ice-candidate", host], ["ice-candidate", other]]);
+  // What is gathered anew begins anew.
+  pc.signalingState = "stable";
+  await negotiation.offer();
+  pc.onicecandidate({ candidate: { candidate: tcp, toJSON: () => tcp } });
+  assert.deepEqual(sent.at(-1), ["ice-candidate", tcp]);
 });
 
 test("the end of candidates is told", () => {

@@ -7,7 +7,7 @@ use serde_json::Value;
 
 use super::{DOMAIN, Person};
 
-/// Counts painted frames of the other side and remembers when the first and the last one came;
+/// Counts painted frames of the other side, where they can be seen, and remembers when the first and the last one came;
 /// knows every connection. Times are of the wall clock, which both browsers share.
 const WATCH: &str = "
     if (!window.connections) {
@@ -20,6 +20,7 @@ const WATCH: &str = "
     window.firstPainted = window.lastPainted = null;
     const video = document.querySelector('#remote-video');
     const count = () => {
+        if (!video.checkVisibility()) return;
         window.lastPainted = Date.now();
         window.firstPainted ??= window.lastPainted;
         window.painted += 1;
@@ -176,6 +177,7 @@ impl<'a> Talk<'a> {
         let joined = number(self.bob.browser.run("return window.joined").await?)?;
         let mut last = joined;
         for person in self.both() {
+            person.browser.until("window.firstPainted").await?;
             let first = person.browser.run("return window.firstPainted").await?;
             last = last.max(number(first)?);
         }

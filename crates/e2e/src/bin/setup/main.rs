@@ -42,8 +42,8 @@ fn main() -> Result<()> {
                     calls += 1;
                     least.push(stub(&ann, &bob, &calls.to_string()).await?);
                     let talk = Talk::dial(&ann, &bob, &format!("{:06}", 314_159 + calls)).await?;
-                    talk.moves().await?;
                     own.push(talk.first_frame().await?);
+                    talk.moves().await?;
                 }
                 let (own, least) = (median(own), median(least));
                 let ratio = own.as_secs_f64() / least.as_secs_f64();
