@@ -53,8 +53,10 @@ bench: ## cost of a relayed message, of an idle socket, and of the echo beside c
 	$(CARGO) build --release --package tuturu --package e2e --bins
 	ulimit -n 20000 && target/release/bench
 
-bench-setup: tools ## how long calls take to come about, beside the least that can be written
-	$(CARGO) run --package e2e --bin setup -- $(ROUNDS) $(PAIRS)
+ROUNDS = 7
+
+bench-setup: tools ## how long calls take to come about, beside the least that can be written (ROUNDS=15 PAIRS="no UDP")
+	$(CARGO) run --package e2e --bin setup -- $(ROUNDS) "$(PAIRS)"
 
 # `install` only copies, so that root needs no compiler. DESTDIR is for packages.
 PREFIX ?= /usr/local
