@@ -1,7 +1,7 @@
 // Offers, answers and candidates of one RTCPeerConnection: perfect negotiation with one designated offerer. Only the
 // offerer offers, so the two sides never collide; an old page may, and then the one who is not the offerer gives way.
 
-import { Candidates } from "./candidates.js";
+import { Candidates, without } from "./candidates.js";
 
 /** @typedef {(type: "offer" | "answer" | "ice-candidate", data: unknown) => void} Send */
 
@@ -25,9 +25,11 @@ export const sturdy = ({ type, sdp = "" }) => {
 export class Negotiation {
   #making = false;
   #ignoring = false;
-  /** Nobody is there to be told anything yet. */
+  /** There is nobody, or nothing yet, that candidates can be told of. */
   #held = true;
   #candidates = new Candidates();
+  /** Found while held; null is the last one. @type {(RTCIceCandidate | null)[]} */
+  #found = [];
   /** @type {RTCIceCandidateInit[]} */
   #early = [];
   /** @type {Promise<void>} */
@@ -35,21 +37,24 @@ export class Negotiation {
   #pc;
   #send;
   #prepareAnswer;
+  #later;
 
   /**
    * @param {RTCPeerConnection} pc @param {Send} send
    * @param {() => void} prepareAnswer called between an offer and its answer
+   * @param {(run: () => void) => void} later runs it when what was told first had its chance
    */
-  constructor(pc, send, prepareAnswer) {
+  constructor(pc, send, prepareAnswer, later) {
     this.#pc = pc;
     this.#send = send;
     this.#prepareAnswer = prepareAnswer;
+    this.#later = later;
     this.offerer = false;
     /** Whether the other one wants to know of the end of candidates. */
     this.tellEnd = false;
     pc.onicecandidate = ({ candidate }) => {
-      // Those of before are in the offer.
-      if (!this.#held) this.#found(candidate);
+      if (this.#held) this.#found.push(candidate);
+      else if (!candidate || this.#candidates.worth(candidate.candidate)) this.#say(candidate);
     };
     pc.onnegotiationneeded = () => {
       if (this.offerer) void this.offer();
@@ -59,10 +64,7 @@ export class Negotiation {
   /** The other one is there: tells what was prepared. */
   begin() {
     this.#held = false;
-    const { localDescription, iceGatheringState } = this.#pc;
-    if (!localDescription) return;
-    this.#tell(localDescription);
-    if (iceGatheringState === "complete") this.#found(null);
+    this.#tell(this.#pc.localDescription);
   }
 
   /** Makes an offer; after restartIce() it is one for a restart. */
@@ -115,14 +117,18 @@ export class Negotiation {
   async #answerFromPool() {
     const pc = this.#pc;
     const { sdp = "" } = await pc.createAnswer();
+    this.#held = true;
     try {
       await pc.setLocalDescription({ type: "pranswer", sdp });
     } catch {
       // Firefox makes none.
+      this.#held = false;
       return false;
     }
     this.#tell(pc.localDescription);
     await pc.setLocalDescription({ type: "answer", sdp });
+    this.#held = false;
+    this.#release((now) => now.forEach((candidate) => this.#say(candidate)));
     return true;
   }
 
@@ -140,12 +146,25 @@ export class Negotiation {
     if (!description) return;
     const type = description.type === "offer" ? "offer" : "answer";
     this.#candidates = new Candidates();
-    this.#send(type, { type, sdp: this.#candidates.within(description.sdp) });
+    this.#release((_, left) => this.#send(type, { type, sdp: without(description.sdp, left) }));
   }
 
-  /** @param {RTCIceCandidate | null} candidate null is the last one */
-  #found(candidate) {
-    if (candidate && !this.#candidates.worth(candidate.candidate)) return;
+  /** What was found while held. @param {(now: RTCIceCandidate[], left: RTCIceCandidate[]) => void} tell what to tell now, and what not */
+  #release(tell) {
+    const found = this.#found.splice(0);
+    const candidates = found.filter((candidate) => candidate !== null);
+    const { now, later } = this.#candidates.order(candidates);
+    tell(now, candidates.filter((candidate) => !now.includes(candidate)));
+    const rest = () => {
+      for (const candidate of later) this.#say(candidate);
+      if (found.includes(null)) this.#say(null);
+    };
+    if (later.length > 0) this.#later(rest);
+    else rest();
+  }
+
+  /** @param {RTCIceCandidate | null} candidate */
+  #say(candidate) {
     // A released page fails on an empty candidate.
     if (this.tellEnd || candidate?.candidate) this.#send("ice-candidate", candidate?.toJSON() ?? { candidate: "" });
   }

@@ -22,6 +22,8 @@ const BLIP_MS = 2500;
 const NEXT_RESTART_MS = 7000;
 const GIVE_UP_MS = 20_000;
 const SLOW_MS = 15_000;
+/** Pairs that are told first are tried within this time. */
+const LATER_MS = 200;
 
 /** @type {readonly Lane[]} */
 const LANES = ["audio", "camera", "screen"];
@@ -57,6 +59,8 @@ export class Peer {
   #slowTimer;
   /** @type {number | undefined} */
   #firstTimer;
+  /** @type {number | undefined} */
+  #laterTimer;
   #options;
   #tracks;
   #stream;
@@ -76,6 +80,7 @@ export class Peer {
         if (message === "answer") this.#supply();
       },
       () => this.#adopt(),
+      (run) => (this.#laterTimer = surroundings.setTimeout(run, LATER_MS)),
     );
     this.pc.onconnectionstatechange = () => this.#look();
     this.pc.oniceconnectionstatechange = () => this.#look();
@@ -163,7 +168,7 @@ export class Peer {
 
   close() {
     const { clearTimeout } = this.#options.surroundings;
-    for (const timer of [this.#restartTimer, this.#giveUpTimer, this.#slowTimer, this.#firstTimer]) clearTimeout(timer);
+    for (const timer of [this.#restartTimer, this.#giveUpTimer, this.#slowTimer, this.#firstTimer, this.#laterTimer]) clearTimeout(timer);
     this.pc.onconnectionstatechange = null;
     this.pc.oniceconnectionstatechange = null;
     this.pc.ontrack = null;

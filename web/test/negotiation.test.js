@@ -6,7 +6,6 @@ import { Negotiation, sturdy } from "../src/negotiation.js";
 /** As much of a connection as a negotiation sees. */
 class FakeConnection {
   signalingState = "stable";
-  iceGatheringState = "gathering";
   /** @type {RTCSessionDescriptionInit | null} */ local = null;
   /** @type {RTCSessionDescriptionInit | null} */ remoteDescription = null;
   /** @type {unknown[]} */ candidates = [];
@@ -46,16 +45,19 @@ const begin = (offerer, peerResumes = true, held = false) => {
   const pc = new FakeConnection();
   /** @type {[string, unknown][]} */
   const sent = [];
+  /** @type {(() => void)[]} */
+  const later = [];
   let prepared = 0;
   const negotiation = new Negotiation(
     /** @type {RTCPeerConnection} */ (/** @type {unknown} */ (pc)),
     (type, data) => sent.push([type, data]),
     () => (prepared += 1),
+    (run) => later.push(run),
   );
   negotiation.offerer = offerer;
   negotiation.tellEnd = peerResumes;
   if (!held) negotiation.begin();
-  return { pc, sent, negotiation, prepared: () => prepared };
+  return { pc, sent, negotiation, later, prepared: () => prepared };
 };
 
 test("only the offerer offers", async () => {
@@ -74,7 +76,7 @@ test("an offer that was prepared is told when somebody comes, with what was foun
   await Promise.resolve();
   pc.onicecandidate({ candidate: { candidate: "early", toJSON: () => "early" } });
   assert.deepEqual(sent, [], "nobody is there");
-  pc.iceGatheringState = "complete";
+  pc.onicecandidate({ candidate: null });
   negotiation.begin();
   pc.onicecandidate({ candidate: { candidate: "late", toJSON: () => "late" } });
   const end = { candidate: "" };
@@ -141,23 +143,61 @@ test("when an old page offers at the same time, the offerer stays and the other 
   assert.equal(polite.sent.at(-1)?.[0], "answer");
 });
 
+const HOST = "candidate:1 1 udp 2122260223 10.0.0.1 50000 typ host";
+const BY_UDP = "candidate:2 1 udp 41819903 203.0.113.7 50001 typ relay raddr 0.0.0.0 rport 0";
+const BY_TCP = "candidate:3 1 udp 25042687 203.0.113.7 50002 typ relay raddr 0.0.0.0 rport 0";
+const BY_TLS = "candidate:4 1 udp 8265471 203.0.113.7 50003 typ relay raddr 0.0.0.0 rport 0";
+const ELSEWHERE = "candidate:5 1 udp 25042431 203.0.113.8 50004 typ relay raddr 0.0.0.0 rport 0";
+
+/** As browsers do it: what is found is in the description, with other words at the end. @param {FakeConnection} pc @param {string[]} candidates */
+const find = (pc, ...candidates) => {
+  for (const candidate of candidates) {
+    if (pc.local) pc.local.sdp = `${pc.local.sdp?.trimEnd()}\r\na=${candidate} network-cost 10\r\n`;
+    pc.onicecandidate({ candidate: { candidate: `${candidate} ufrag x`, toJSON: () => candidate } });
+  }
+};
+
+/** @param {[string, unknown][]} sent */
+const candidatesOf = (sent) => sent.flatMap(([type, data]) => (type === "ice-candidate" ? [data] : []));
+
 test("of a relay's addresses the best one is told", async () => {
   const { negotiation, sent, pc } = begin(true, true, true);
-  const [host, udp, tcp, other] = [
-    "candidate:1 1 udp 2122260223 10.0.0.1 50000 typ host",
-    "candidate:2 1 udp 41819903 203.0.113.7 50001 typ relay raddr 0.0.0.0 rport 0",
-    "candidate:3 1 udp 25042687 203.0.113.7 50002 typ relay raddr 0.0.0.0 rport 0",
-    "candidate:4 1 udp 25042431 203.0.113.8 50003 typ relay raddr 0.0.0.0 rport 0",
-  ];
-  pc.local = { type: "offer", sdp: [host, udp, tcp].map((line) => `a=${line}\r\n`).join("") };
+  await negotiation.offer();
+  find(pc, HOST, BY_UDP, BY_TCP);
   negotiation.begin();
-  for (const candidate of [host, tcp, other]) pc.onicecandidate({ candidate: { candidate, toJSON: () => candidate } });
-  assert.deepEqual(sent, [["offer", { type: "offer", sdp: `a=${host}\r\na=${udp}\r\n` }], ["ice-candidate", host], ["ice-candidate", other]]);
+  const sdp = `ours\r\na=${HOST} network-cost 10\r\na=${BY_UDP} network-cost 10\r\n`;
+  assert.deepEqual(sent, [["offer", { type: "offer", sdp }]]);
+  find(pc, BY_TLS, ELSEWHERE);
+  assert.deepEqual(candidatesOf(sent), [ELSEWHERE]);
   // What is gathered anew begins anew.
   pc.signalingState = "stable";
   await negotiation.offer();
-  pc.onicecandidate({ candidate: { candidate: tcp, toJSON: () => tcp } });
-  assert.deepEqual(sent.at(-1), ["ice-candidate", tcp]);
+  find(pc, BY_TCP);
+  assert.deepEqual(candidatesOf(sent), [ELSEWHERE, BY_TCP]);
+});
+
+test("where nothing gets out by UDP the device's own addresses are told after the relay's", async () => {
+  const { negotiation, sent, pc, later } = begin(true, true, true);
+  await negotiation.offer();
+  find(pc, HOST, BY_TCP, BY_TLS);
+  pc.onicecandidate({ candidate: null });
+  negotiation.begin();
+  assert.deepEqual(sent, [["offer", { type: "offer", sdp: `ours\r\na=${BY_TCP} network-cost 10\r\n` }]]);
+  for (const run of later) run();
+  assert.deepEqual(candidatesOf(sent), [HOST, { candidate: "" }]);
+});
+
+test("an answer waits for no candidates, and takes those along that were gathered before", async () => {
+  const { negotiation, sent, pc, later } = begin(false);
+  const set = pc.setLocalDescription.bind(pc);
+  pc.setLocalDescription = async (description) => {
+    if (description?.type === "answer") find(pc, HOST, BY_TLS);
+    await set(description);
+  };
+  await negotiation.describe({ type: "offer", sdp: "theirs" });
+  assert.deepEqual(sent, [["answer", { type: "answer", sdp: "ours" }], ["ice-candidate", BY_TLS]]);
+  for (const run of later) run();
+  assert.deepEqual(candidatesOf(sent), [BY_TLS, HOST]);
 });
 
 test("the end of candidates is told", () => {
