@@ -64,7 +64,7 @@ impl Policy {
                 "oifname wan masquerade random,fully-random;",
             ),
             Self::NoUdp => (
-                format!("{closed} meta l4proto udp drop;"),
+                format!("{closed} oifname wan meta l4proto udp drop;"),
                 String::new(),
                 "oifname wan masquerade;",
             ),
