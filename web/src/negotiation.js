@@ -64,7 +64,8 @@ export class Negotiation {
   /** The other one is there: tells what was prepared. */
   begin() {
     this.#held = false;
-    this.#tell(this.#pc.localDescription);
+    if (this.#pc.localDescription) this.#tell(this.#pc.localDescription);
+    else this.#tellFound();
   }
 
   /** Makes an offer; after restartIce() it is one for a restart. */
@@ -128,7 +129,7 @@ export class Negotiation {
     this.#tell(pc.localDescription);
     await pc.setLocalDescription({ type: "answer", sdp });
     this.#held = false;
-    this.#release((now) => now.forEach((candidate) => this.#say(candidate)));
+    this.#tellFound();
     return true;
   }
 
@@ -147,6 +148,11 @@ export class Negotiation {
     const type = description.type === "offer" ? "offer" : "answer";
     this.#candidates = new Candidates();
     this.#release((_, left) => this.#send(type, { type, sdp: without(description.sdp, left) }));
+  }
+
+  /** What is in no description. */
+  #tellFound() {
+    this.#release((now) => now.forEach((candidate) => this.#say(candidate)));
   }
 
   /** What was found while held. @param {(now: RTCIceCandidate[], left: RTCIceCandidate[]) => void} tell what to tell now, and what not */
