@@ -42,7 +42,7 @@ test: tools robot-tools $(GECKODRIVER) ## unit, story, property, golden, service
 test-compose: tools ## the deployment in containers, with browsers and an ACME server (root; starts an engine)
 	deploy/test-compose
 
-test-network: tools $(GECKODRIVER) ## calls between all kinds of networks, and faults in them (half an hour)
+test-network: tools $(GECKODRIVER) ## calls between all kinds of networks, and faults in them (a quarter of an hour)
 	PATH="$(abspath $(dir $(GECKODRIVER))):$$PATH" \
 	  $(CARGO) test --package e2e --test network --locked -- --include-ignored --test-threads=1
 

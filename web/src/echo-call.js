@@ -81,11 +81,10 @@ export class EchoCall {
   }
 
   stop() {
-    if (this.#session) {
-      // A page that goes away still says so.
-      void this.#surroundings.fetch(`${OFFER}/${this.#session}`, { method: "DELETE", keepalive: true }).catch(() => {});
-    }
-    this.#end("ended", "");
+    const url = `${OFFER}/${this.#session}`;
+    // A page that goes away still says so. What is closed before that is gone for the server too.
+    const told = this.#session && this.#surroundings.fetch(url, { method: "DELETE", keepalive: true, signal: AbortSignal.timeout(ANSWER_MS) });
+    this.#end("ended", "", Promise.resolve(told));
   }
 
   /** @param {unknown} message */
@@ -135,11 +134,14 @@ export class EchoCall {
     if (pc.connectionState === "failed" || pc.connectionState === "closed") this.#end("failed", "");
   }
 
-  /** @param {EchoState} state @param {string} why */
-  #end(state, why) {
+  /** @param {EchoState} state @param {string} why @param {Promise<unknown>} [told] closes after that */
+  #end(state, why, told) {
     const pc = this.#pc;
+    if (this.#channel) this.#channel.onmessage = null;
     this.#pc = this.#channel = this.#session = null;
-    pc?.close();
+    const close = () => pc?.close();
+    if (told) told.then(close, close);
+    else close();
     this.#tell(state, why);
   }
 

@@ -131,6 +131,8 @@ test("one post makes the call, and its end is told", async () => {
   pc.channel.onmessage({ data: '{"type":"parameters_updated","pipeline":"loss","delay":2,"loss":3,"prompts":[],"unknown":[],"errors":{"loss":"loss is 0 to 20 percent"},"answer":"heard"}' });
   assert.deepEqual(last(), { type: "parameters", parameters: { pipeline: "loss", delay: 2, loss: 3 }, answer: "heard", problem: "loss is 0 to 20 percent" });
   call.stop();
+  assert.ok(!pc.closed, "the server would not know any more what is to be deleted");
+  await new Promise((done) => setImmediate(done));
   assert.ok(pc.closed);
   assert.deepEqual([asked.at(-1)?.method, asked.at(-1)?.url], ["DELETE", "/api/v1/webrtc/offer/s"]);
   assert.deepEqual(last(), { type: "state", state: "ended", why: "" });
