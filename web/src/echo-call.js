@@ -81,10 +81,9 @@ export class EchoCall {
   }
 
   stop() {
-    const url = `${OFFER}/${this.#session}`;
     // A page that goes away still says so. What is closed before that is gone for the server too.
-    const told = this.#session && this.#surroundings.fetch(url, { method: "DELETE", keepalive: true, signal: AbortSignal.timeout(ANSWER_MS) });
-    this.#end("ended", "", Promise.resolve(told));
+    const asked = { method: "DELETE", keepalive: true, signal: AbortSignal.timeout(ANSWER_MS) };
+    this.#end("ended", "", this.#session ? this.#surroundings.fetch(`${OFFER}/${this.#session}`, asked) : null);
   }
 
   /** @param {unknown} message */
@@ -134,8 +133,8 @@ export class EchoCall {
     if (pc.connectionState === "failed" || pc.connectionState === "closed") this.#end("failed", "");
   }
 
-  /** @param {EchoState} state @param {string} why @param {Promise<unknown>} [told] closes after that */
-  #end(state, why, told) {
+  /** @param {EchoState} state @param {string} why @param {Promise<unknown> | null} told closes after that */
+  #end(state, why, told = null) {
     const pc = this.#pc;
     if (this.#channel) this.#channel.onmessage = null;
     this.#pc = this.#channel = this.#session = null;

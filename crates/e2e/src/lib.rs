@@ -28,7 +28,7 @@ pub use build::binary;
 pub use caller::{Answer, Caller, rest};
 pub use driver::Driver;
 pub use front::{Front, Part, SECRET, TOKEN};
-pub use network::{DOMAIN, SERVER, TURN_DOMAIN, alone, default_address};
+pub use network::{DOMAIN, SERVER, TURN_DOMAIN, alone};
 pub use papers::{Certificate, Papers};
 pub use proxy::Proxy;
 pub use robot::{Robot, example, link, python};

@@ -1,12 +1,9 @@
 //! A network of a test's own: ports 80 and 443 are free there, nothing outside is reached,
 //! and every process that was started in it ends with the test.
 
-use std::{
-    net::{IpAddr, Ipv4Addr, UdpSocket},
-    process::Command,
-};
+use std::{net::Ipv4Addr, process::Command};
 
-use anyhow::{Context as _, Result, ensure};
+use anyhow::{Result, ensure};
 
 use crate::apart;
 
@@ -37,16 +34,4 @@ pub fn alone<F: AsyncFnOnce() -> Result<()>>(story: F) -> Result<()> {
         ensure!(made.success(), "the network cannot be set up: {made}");
         story().await
     })
-}
-
-/// The address that this machine would send from; nothing is sent.
-///
-/// # Errors
-/// When it has no network.
-pub fn default_address() -> Result<IpAddr> {
-    let socket = UdpSocket::bind("0.0.0.0:0")?;
-    socket
-        .connect("192.0.2.1:9")
-        .context("this machine has no network")?;
-    Ok(socket.local_addr()?.ip())
 }

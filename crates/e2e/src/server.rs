@@ -1,6 +1,6 @@
 //! The server under test: the very binary that `make run` starts.
 
-use std::{path::Path, process::Stdio, time::Duration};
+use std::{net::UdpSocket, path::Path, process::Stdio, time::Duration};
 
 use anyhow::{Context as _, bail};
 use tempfile::TempDir;
@@ -44,6 +44,21 @@ impl Server {
             page,
             admin,
         })
+    }
+
+    /// Starts it where Firefox finds its echo: that offers its default address alone, and pairs
+    /// it with no loopback.
+    ///
+    /// # Errors
+    /// As [`start`](Self::start), and when this machine has no network.
+    pub async fn in_reach_of_firefox() -> anyhow::Result<Self> {
+        let socket = UdpSocket::bind("0.0.0.0:0")?;
+        // Nothing is sent: this only asks which address it would be sent from.
+        socket
+            .connect("192.0.2.1:9")
+            .context("this machine has no network")?;
+        let address = socket.local_addr()?.ip().to_string();
+        Self::start(&["--public-ip", &address, "--echo-media-listen", "0.0.0.0:0"]).await
     }
 
     /// Kills it as a crash would.

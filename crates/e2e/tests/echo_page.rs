@@ -1,7 +1,7 @@
 //! "Test your call", as a person uses it: the real server sends a real browser's media back.
 
 use anyhow::{Result, ensure};
-use e2e::{Browser, Driver, Options, Server, accessible, default_address};
+use e2e::{Browser, Driver, Options, Server, accessible};
 
 async fn page(size: (u32, u32), dark: bool) -> Result<(Server, Driver, Browser)> {
     let server = Server::start(&[]).await?;
@@ -23,6 +23,16 @@ async fn says(ann: &Browser, verdict: &str) -> Result<()> {
         "document.querySelector('#verdict strong').textContent.includes('{verdict}')"
     ))
     .await
+}
+
+/// The verdict, the picture and the graphs.
+async fn sees_itself(ann: &Browser) -> Result<()> {
+    ann.act("start").await?;
+    says(ann, "Your calls will work: direct").await?;
+    ann.until("document.querySelector('#echo-video').videoWidth > 0")
+        .await?;
+    ann.until("document.querySelectorAll('#metrics polyline[points*=\",\"]').length > 3")
+        .await
 }
 
 /// The slider turns the step on, and the server says so.
@@ -57,12 +67,7 @@ async fn records(ann: &Browser) -> Result<()> {
 async fn a_person_sees_themselves_as_others_will_and_plays_with_the_network() -> Result<()> {
     let (server, _driver, ann) = page((1280, 800), false).await?;
     accessible(&ann, "echo-idle").await?;
-    ann.act("start").await?;
-    says(&ann, "Your calls will work: direct").await?;
-    ann.until("document.querySelector('#echo-video').videoWidth > 0")
-        .await?;
-    ann.until("document.querySelectorAll('#metrics polyline[points*=\",\"]').length > 3")
-        .await?;
+    sees_itself(&ann).await?;
     accessible(&ann, "echo-connected").await?;
 
     pulls_loss(&ann).await?;
@@ -104,20 +109,12 @@ async fn on_a_phone_in_the_dark() -> Result<()> {
 
 #[tokio::test]
 async fn in_firefox_too() -> Result<()> {
-    // Firefox offers its default address alone, and pairs that with no loopback.
-    let address = default_address()?.to_string();
-    let arguments = ["--public-ip", &address, "--echo-media-listen", "0.0.0.0:0"];
-    let server = Server::start(&arguments).await?;
+    let server = Server::in_reach_of_firefox().await?;
     let driver = Driver::of_firefox().await?;
     let profile = tempfile::tempdir()?;
     let ann = Browser::open_firefox(&driver, profile.path()).await?;
     ann.go(&format!("{}/echo.html", server.page)).await?;
-    ann.act("start").await?;
-    says(&ann, "Your calls will work: direct").await?;
-    ann.until("document.querySelector('#echo-video').videoWidth > 0")
-        .await?;
-    ann.until("document.querySelectorAll('#metrics polyline[points*=\",\"]').length > 3")
-        .await?;
+    sees_itself(&ann).await?;
     records(&ann).await?;
     pulls_loss(&ann).await?;
     ann.act("stop").await?;

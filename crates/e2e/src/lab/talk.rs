@@ -7,8 +7,9 @@ use serde_json::Value;
 
 use super::{DOMAIN, Person};
 
-/// Counts painted frames of the other side, where they can be seen, and remembers when the first and the last one came;
-/// knows every connection. Times are of the wall clock, which both browsers share.
+/// Counts painted frames of the other side, where they can be seen, and remembers when the
+/// first and the last one came; knows every connection. Times are of the wall clock, which both
+/// browsers share.
 const WATCH: &str = "
     if (!window.connections) {
         window.connections = [];

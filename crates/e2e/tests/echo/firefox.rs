@@ -1,16 +1,13 @@
 //! Firefox, which offers its own codecs and extensions.
 
 use anyhow::{Result, ensure};
-use e2e::{Browser, Driver, Server, default_address};
+use e2e::{Browser, Driver, Server};
 
 use crate::CLIENT;
 
 #[tokio::test]
 async fn firefox_sees_and_hears_itself() -> Result<()> {
-    // Firefox offers its default address alone, and pairs that with no loopback.
-    let address = default_address()?.to_string();
-    let arguments = ["--public-ip", &address, "--echo-media-listen", "0.0.0.0:0"];
-    let server = Server::start(&arguments).await?;
+    let server = Server::in_reach_of_firefox().await?;
     let driver = Driver::of_firefox().await?;
     let profile = tempfile::tempdir()?;
     let page = Browser::open_firefox(&driver, profile.path()).await?;
